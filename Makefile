@@ -1,0 +1,48 @@
+# Every target makes what it needs: `make demo` works on a fresh machine with Python 3.11 or newer and make.
+PYTHON ?= python3
+VENV ?= .venv
+VENV_LOWEST ?= .venv-lowest
+PYTEST_ARGS ?= -n auto --dist loadfile
+
+SELECTION := $(if $(SLOW),,-m 'not slow')
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-lowest check bench clean
+
+help:
+	@echo "make demo             search and train on handwritten digits, compare with two baselines"
+	@echo "make test [SLOW=1]    the tests; SLOW=1 adds those that train for longer"
+	@echo "make test-lowest      the tests on the lowest versions that pyproject.toml declares"
+	@echo "make check            lint, format, types, direction of imports"
+	@echo "make bench ROW=name   one row of benchmarks/, appended to benchmarks/results/name.csv; without ROW: the list"
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --editable '.[test,dev]'
+	touch $@
+
+$(VENV_LOWEST)/.installed: pyproject.toml ci/lowest.txt
+	$(PYTHON) -m venv $(VENV_LOWEST)
+	$(VENV_LOWEST)/bin/python -m pip install --quiet --constraint ci/lowest.txt --editable '.[test]'
+	touch $@
+
+demo: $(VENV)/.installed
+	@TF_CPP_MIN_LOG_LEVEL=2 $(VENV)/bin/python -m autonas_keras demo $(DEMO_ARGS)
+
+test: $(VENV)/.installed
+	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS) $(SELECTION)
+
+test-lowest: $(VENV_LOWEST)/.installed
+	@$(VENV_LOWEST)/bin/python -m pytest $(PYTEST_ARGS) $(SELECTION)
+
+check: $(VENV)/.installed
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/python -m pytest --quiet tests/test_imports.py
+
+bench: $(VENV)/.installed
+	@$(VENV)/bin/python -m benchmarks $(ROW) $(BENCH_ARGS)
+
+clean:
+	rm -rf $(VENV) $(VENV_LOWEST) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,155 @@
+"""AutoKeras's graph, mended for today's Keras and told how searched blocks are to be built."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+import tree
+from autokeras import blocks as blocks_module
+from autokeras import graph as graph_module
+from autokeras import nodes
+from autokeras.engine import block
+from autokeras.utils.utils import to_snake_case
+
+from autonas_keras.blocks.cell import Network, SearchedBlock, joined_space
+from autonas_keras.blocks.heads import RegressionHead
+from autonas_keras.blocks.isolation import fresh_names
+from autonas_keras.oracles.saving import write_atomically
+from autonas_keras.spaces import Space
+
+
+@keras.utils.register_keras_serializable(package="autonas_keras")
+class Graph(graph_module.Graph):
+    """A graph of blocks between inputs and heads.
+
+    Other than AutoKeras's it names its blocks by their place (so that a graph made twice in a process is the same),
+    gives Keras plain integers as shapes, reads pixels with stock layers, and fixes optimizer and learning rate when
+    told, which AutoKeras searches.
+
+    Args:
+        inputs: Input nodes.
+        outputs: Output nodes.
+        optimizer: Function that makes the optimizer of a network; None leaves AutoKeras's hyperparameters.
+        **kwargs: name.
+    """
+
+    def __init__(self, inputs: Any = None, outputs: Any = None, optimizer: Any = None, **kwargs: Any) -> None:
+        super().__init__(inputs, outputs, **kwargs)
+        self.optimizer = optimizer
+        self.seed = 0
+        self._name_blocks()
+
+    def _name_blocks(self) -> None:
+        counts: Counter[str] = Counter()
+        for part in self.blocks:
+            kind = to_snake_case(type(part).__name__)
+            if re.fullmatch(rf"{kind}_\d+", part.name):
+                counts[kind] += 1
+                part.name = f"{kind}_{counts[kind]}"
+        names = [part.name for part in self.blocks]
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise ValueError(f"Expected every block of a graph to have its own name, got {twice[0]!r} twice; rename one.")
+        searched = self.searched
+        for part in searched:
+            part.layer_prefix = f"{part.name}_" if len(searched) > 1 else ""
+
+    @property
+    def searched(self) -> list[SearchedBlock]:
+        """The blocks whose architecture is searched, in the order of the graph."""
+        return [part for part in self.blocks if isinstance(part, SearchedBlock)]
+
+    @property
+    def space(self) -> Space | None:
+        """The joined space of all searched blocks, None without any."""
+        return joined_space(self.searched) if self.searched else None
+
+    @contextmanager
+    def building(self, network: Network) -> Iterator[None]:
+        """Build searched blocks as ``network`` says inside."""
+        before = [part.network for part in self.searched]
+        for part in self.searched:
+            part.network = network
+        try:
+            yield
+        finally:
+            for part, old in zip(self.searched, before, strict=True):
+                part.network = old
+
+    def set_io_shapes(self, shapes: Any) -> None:
+        """Shapes of the data with the samples first, as plain integers: Keras takes no NumPy integers any more."""
+        super().set_io_shapes(tree.map_structure(lambda shape: np.asarray(shape).astype(object), shapes))
+
+    # Building
+
+    def build(self, hp: Any) -> keras.Model:
+        """The compiled Keras model of hyperparameters."""
+        return self._compile_keras_model(hp, self.assemble(hp))
+
+    def assemble(self, hp: Any) -> keras.Model:
+        """The Keras model of hyperparameters, not compiled."""
+        with fresh_names():
+            self.compile()
+            tensors: dict[int, Any] = {}
+            entries = []
+            for node in self.inputs:
+                entry, tensor = self._enter(node, hp)
+                entries.append(entry)
+                tensors[self._node_to_id[node]] = tensor
+            for part in self.blocks:
+                given = [tensors[self._node_to_id[node]] for node in part.inputs]
+                for node, tensor in zip(part.outputs, tree.flatten(part.build(hp, inputs=given)), strict=True):
+                    tensors[self._node_to_id[node]] = tensor
+            return keras.Model(entries, [tensors[self._node_to_id[node]] for node in self.outputs], name="network")
+
+    @staticmethod
+    def _enter(node: Any, hp: Any) -> tuple[Any, Any]:
+        """The Keras input of a node, and what its blocks read: float32, images with a channel axis, by stock layers."""
+        if isinstance(node, nodes.ImageInput) or type(node) is nodes.Input:
+            entry = keras.Input(shape=node.shape, dtype="float32")
+            grey = isinstance(node, nodes.ImageInput) and len(node.shape) == 2
+            return entry, keras.layers.Reshape((*node.shape, 1))(entry) if grey else entry
+        if isinstance(node, nodes.StructuredDataInput):
+            entry = keras.Input(shape=node.shape, dtype="float32")
+            return entry, entry
+        entry = node.build_node(hp)
+        return entry, tree.flatten(node.build(hp, entry))[0]
+
+    def _compile_keras_model(self, hp: Any, model: keras.Model) -> keras.Model:
+        if self.optimizer is None:
+            return super()._compile_keras_model(hp, model)
+        model.compile(optimizer=self.optimizer(), **self.compile_arguments())
+        return model
+
+    def compile_arguments(self, training: bool = True) -> dict[str, Any]:
+        """Losses and metrics by head, with the weights that bring losses to one scale while training."""
+        arguments = {"loss": self._get_loss(), "metrics": self._get_metrics()}
+        heads = [node.in_blocks[0] for node in self.outputs]
+        if training and any(isinstance(head, RegressionHead) for head in heads):
+            arguments["loss_weights"] = {head.name: getattr(head, "loss_weight", 1.0) for head in heads}
+        return arguments
+
+    # Files
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Graph:
+        """The graph of ``get_config``; AutoKeras hands Keras its unregistered classes in a way Keras ignores."""
+        known = {
+            name: value
+            for module in (blocks_module, nodes)
+            for name, value in vars(module).items()
+            if isinstance(value, type) and issubclass(value, (block.Block, nodes.Input))
+        }
+        with keras.utils.custom_object_scope(known):
+            return super().from_config(config)
+
+    def save(self, filepath: str) -> None:
+        """Write the configuration as JSON, at once or not at all."""
+        write_atomically(filepath, json.dumps(self.get_config()))

@@ -1,0 +1,31 @@
+"""Candidate operations and networks of cells, out of stock Keras layers."""
+
+from autonas_keras.layers.drop_path import DropPath, DropPathAdd
+from autonas_keras.layers.names import layer_names
+from autonas_keras.layers.network import cell_network
+from autonas_keras.layers.operations import (
+    OPERATIONS,
+    apply_operation,
+    batch_norm,
+    factorized_reduce,
+    operation_model,
+    register_operation,
+    relu_conv_bn,
+)
+from autonas_keras.layers.weights import copy_weights, initialize_weights
+
+__all__ = [
+    "OPERATIONS",
+    "DropPath",
+    "DropPathAdd",
+    "apply_operation",
+    "batch_norm",
+    "cell_network",
+    "copy_weights",
+    "factorized_reduce",
+    "initialize_weights",
+    "layer_names",
+    "operation_model",
+    "register_operation",
+    "relu_conv_bn",
+]

@@ -1,0 +1,5 @@
+"""What a search found, for people: pictures. Reads results only."""
+
+from autonas_keras.reporting.plot import architecture_figure, plot_architecture
+
+__all__ = ["architecture_figure", "plot_architecture"]

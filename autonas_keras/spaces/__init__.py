@@ -1,0 +1,42 @@
+"""What may be searched: choices, spaces, architectures and the notations of cells. No Keras in here."""
+
+from autonas_keras.spaces.architecture import Architecture
+from autonas_keras.spaces.cell import SPACES, CellSpace, get_space
+from autonas_keras.spaces.choice import Choice, Option
+from autonas_keras.spaces.genotype import DARTS_V1, DARTS_V2, Cell, Genotype
+from autonas_keras.spaces.notations import from_enas_arc, from_nasbench201, to_enas_arc, to_nasbench201
+from autonas_keras.spaces.operations import (
+    DARTS_OPERATIONS,
+    ENAS_OPERATIONS,
+    NASBENCH201_OPERATIONS,
+    NASNET_OPERATIONS,
+    canonical,
+    known_operations,
+)
+from autonas_keras.spaces.space import JoinedSpace, Space, close_names
+
+__all__ = [
+    "DARTS_OPERATIONS",
+    "DARTS_V1",
+    "DARTS_V2",
+    "ENAS_OPERATIONS",
+    "NASBENCH201_OPERATIONS",
+    "NASNET_OPERATIONS",
+    "SPACES",
+    "Architecture",
+    "Cell",
+    "CellSpace",
+    "Choice",
+    "Genotype",
+    "JoinedSpace",
+    "Option",
+    "Space",
+    "canonical",
+    "close_names",
+    "from_enas_arc",
+    "from_nasbench201",
+    "get_space",
+    "known_operations",
+    "to_enas_arc",
+    "to_nasbench201",
+]

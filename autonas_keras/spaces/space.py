@@ -1,0 +1,256 @@
+"""What may be searched, said once for every method."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autonas_keras.spaces.architecture import Architecture
+from autonas_keras.spaces.choice import Choice, Option
+
+
+@dataclass(frozen=True)
+class Space:
+    """A search space: choices, some of which may exist only under an option of another.
+
+    Args:
+        choices: The choices made at the top. Using the same name twice in one path is an error; a decision is
+            shared between places of a network by reading the same name in both.
+
+    Raises:
+        ValueError: When there is no choice at all, or a name is used twice.
+    """
+
+    choices: tuple[Choice, ...]
+
+    def __post_init__(self) -> None:
+        choices = tuple(self.choices)
+        if not choices:
+            raise ValueError("Expected a space of at least one choice, got none.")
+        object.__setattr__(self, "choices", choices)
+        seen: set[str] = set()
+        for choice, _ in self.walk():
+            if choice.name in seen:
+                raise ValueError(f"Expected every choice of a space to have its own name, got {choice.name!r} twice.")
+            seen.add(choice.name)
+
+    def walk(self) -> Iterator[tuple[Choice, tuple[tuple[str, Option], ...]]]:
+        """Every choice, parents before children, with the decisions it depends on."""
+
+        def visit(
+            choices: Iterable[Choice], conditions: tuple[tuple[str, Option], ...]
+        ) -> Iterator[tuple[Choice, tuple[tuple[str, Option], ...]]]:
+            for choice in choices:
+                yield choice, conditions
+                for option, children in choice.branches:
+                    yield from visit(children, (*conditions, (choice.name, option)))
+
+        yield from visit(self.choices, ())
+
+    @property
+    def size(self) -> int:
+        """Exact number of architectures."""
+        product = 1
+        for choice in self.choices:
+            product *= choice.size
+        return product
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw an architecture with every active decision uniform over its options."""
+        return self._make(lambda choice: choice.options[int(rng.integers(len(choice.options)))])
+
+    def default(self) -> Architecture:
+        """The architecture that takes the first option everywhere."""
+        return self._make(lambda choice: choice.options[0])
+
+    def _make(self, decide: Any) -> Architecture:
+        decisions: list[tuple[str, Option]] = []
+
+        def visit(choices: Iterable[Choice]) -> None:
+            for choice in choices:
+                option = decide(choice)
+                decisions.append((choice.name, option))
+                visit(choice.under(option))
+
+        visit(self.choices)
+        return Architecture(tuple(decisions), self)
+
+    def architecture(self, decisions: Mapping[str, Option]) -> Architecture:
+        """The point that ``decisions`` name; decisions that are not active are dropped.
+
+        Raises:
+            ValueError: When a decision is missing, takes an unknown option, or belongs to no choice of the space.
+        """
+        known = {choice.name: choice for choice, _ in self.walk()}
+        for name in decisions:
+            if name not in known:
+                raise ValueError(f"Expected decisions of this space, got {name!r}{close_names(name, known)}.")
+
+        def decide(choice: Choice) -> Option:
+            if choice.name not in decisions:
+                raise ValueError(f"Expected a decision for {choice.name!r}, got none; it takes {list(choice.options)}.")
+            value = decisions[choice.name]
+            for option in choice.options:
+                if option == value:
+                    return option
+            raise ValueError(f"Expected {choice.name!r} to be one of {list(choice.options)}, got {value!r}.")
+
+        return self._make(decide)
+
+    def contains(self, architecture: Mapping[str, Option]) -> bool:
+        """Whether ``architecture`` is a point of this space, with active decisions only."""
+        try:
+            return len(self.architecture(architecture)) == len(architecture)
+        except ValueError:
+            return False
+
+    __contains__ = contains
+
+    def neighbours(self, architecture: Mapping[str, Option]) -> list[Architecture]:
+        """All architectures that differ in one decision; decisions that this activates take their first option."""
+        point = self.architecture(architecture)
+        known = {choice.name: choice for choice, _ in self.walk()}
+        found = []
+        for name, taken in point.items():
+            for option in known[name].options:
+                if option != taken:
+                    changed = {**point, name: option}
+                    found.append(self._make(lambda c, values=changed: values.get(c.name, c.options[0])))
+        return found
+
+    def enumerate(self) -> Iterator[Architecture]:
+        """Every architecture once, lazily, in a fixed order."""
+
+        def visit(choices: tuple[Choice, ...]) -> Iterator[tuple[tuple[str, Option], ...]]:
+            if not choices:
+                yield ()
+                return
+            first, rest = choices[0], choices[1:]
+            for option in first.options:
+                for tail in visit((*first.under(option), *rest)):
+                    yield ((first.name, option), *tail)
+
+        for decisions in visit(self.choices):
+            yield Architecture(decisions, self)
+
+    def encode(self, architecture: Mapping[str, Option]) -> np.ndarray:
+        """Index of the option taken for each choice of ``walk()``, -1 where inactive; int32 of shape (choices,)."""
+        point = self.architecture(architecture)
+        return np.array(
+            [choice.options.index(point[choice.name]) if choice.name in point else -1 for choice, _ in self.walk()],
+            dtype=np.int32,
+        )
+
+    def decode(self, code: Sequence[int] | np.ndarray) -> Architecture:
+        """The architecture of an ``encode`` vector.
+
+        Raises:
+            ValueError: When the length or an index of an active choice is out of range.
+        """
+        names = [choice.name for choice, _ in self.walk()]
+        if len(code) != len(names):
+            raise ValueError(f"Expected a code of {len(names)} indices, got {len(code)}.")
+        index = dict(zip(names, (int(i) for i in code), strict=True))
+
+        def decide(choice: Choice) -> Option:
+            if not 0 <= index[choice.name] < len(choice.options):
+                raise ValueError(
+                    f"Expected the index of {choice.name!r} in 0..{len(choice.options) - 1}, got {index[choice.name]}."
+                )
+            return choice.options[index[choice.name]]
+
+        return self._make(decide)
+
+    def describe(self, architecture: Mapping[str, Option]) -> str:
+        """The architecture in the notation of this space."""
+        return ", ".join(f"{name}={option}" for name, option in architecture.items())
+
+    def declare(self, hp: Any) -> None:
+        """Declare every choice to KerasTuner's hyperparameters, children under their conditions."""
+
+        def visit(choices: Iterable[Choice]) -> None:
+            for choice in choices:
+                hp.Choice(choice.name, list(choice.options))
+                for option, children in choice.branches:
+                    with hp.conditional_scope(choice.name, [option]):
+                        visit(children)
+
+        visit(self.choices)
+
+    def read(self, hp: Any) -> Architecture:
+        """The architecture that KerasTuner's hyperparameters (or an ``hp`` in a name scope) name at this moment."""
+
+        def decide(choice: Choice) -> Option:
+            value = hp.get(choice.name)
+            return type(choice.options[0])(value)
+
+        return self._make(decide)
+
+    @classmethod
+    def from_hyperparameters(cls, hp: Any) -> Space:
+        """The flat space of KerasTuner's hyperparameters: every one that has finitely many values.
+
+        Raises:
+            ValueError: When a hyperparameter is continuous.
+        """
+        return cls(tuple(Choice(entry.name, _finite_values(entry)) for entry in hp.space))
+
+    @staticmethod
+    def join(parts: Mapping[str, Space]) -> Space:
+        """One space of several, the names of each prefixed with its key and a slash."""
+        return JoinedSpace(parts)
+
+
+def _finite_values(entry: Any) -> tuple[Option, ...]:
+    """All values of one KerasTuner hyperparameter, its maximum included."""
+    if hasattr(entry, "value"):
+        return (entry.value,)
+    if not hasattr(entry, "step"):
+        return tuple(entry.values)
+    whole = isinstance(entry.min_value, int)
+    if entry.step is None and not whole:
+        raise ValueError(f"Expected hyperparameters with finitely many values, got {entry.name!r} without a step.")
+    # KerasTuner's own `values` is a sample where there is no step, and loses the maximum of (0, 1, 0.1) to rounding.
+    if entry.step is None:
+        return tuple(range(entry.min_value, entry.max_value + 1))
+    if entry.sampling == "linear":
+        steps = int((entry.max_value - entry.min_value) / entry.step + 1e-9)
+        return tuple(entry.min_value + i * entry.step for i in range(steps + 1))
+    return tuple(round(value) if whole else value for value in entry.values)
+
+
+def close_names(name: str, known: Iterable[str]) -> str:
+    """The end of an error sentence: the known names that look like ``name``, or all of them when few."""
+    names = [str(k) for k in known]
+    close = difflib.get_close_matches(str(name), names, n=3)
+    if close:
+        return f"; did you mean {' or '.join(repr(c) for c in close)}?"
+    return f"; known are {', '.join(sorted(names))}" if len(names) <= 20 else ""
+
+
+class JoinedSpace(Space):
+    """The product of named spaces, as a graph with several searched blocks has it."""
+
+    parts: dict[str, Space]
+
+    def __init__(self, parts: Mapping[str, Space]) -> None:
+        def prefixed(choice: Choice, prefix: str) -> Choice:
+            return Choice(
+                f"{prefix}/{choice.name}",
+                choice.options,
+                tuple((option, tuple(prefixed(c, prefix) for c in children)) for option, children in choice.branches),
+            )
+
+        object.__setattr__(self, "parts", dict(parts))
+        super().__init__(tuple(prefixed(choice, key) for key, space in parts.items() for choice in space.choices))
+
+    def describe(self, architecture: Mapping[str, Option]) -> str:
+        point = self.architecture(architecture)
+        texts = {key: space.describe(point.scope(key)) for key, space in self.parts.items()}
+        if len(texts) == 1:
+            return next(iter(texts.values()))
+        return "\n".join(f"{key}: {text}" for key, text in texts.items())

@@ -1,0 +1,392 @@
+"""A whole space of cells as one Keras layer whose operations share their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from autonas_keras.layers.operations import operation_model
+from autonas_keras.spaces import Architecture, CellSpace, canonical
+from autonas_keras.supernets.kernels import Statistics, convolve, shift
+from autonas_keras.supernets.merged import CellPlan, mixed_cell, shared_cell
+
+MOMENTUM = 0.9
+
+
+@keras.utils.register_keras_serializable(package="autonas_keras")
+class CellSupernet(keras.layers.Layer):
+    """The network of a cell space in which every edge is the weighted sum of all candidate operations.
+
+    The weights of the sum are ``softmax(alpha)`` over the operations of an edge, one alpha for each cell type, shared
+    by all cells of that type; ``select`` puts a single architecture in its place. Input (batch, height, width,
+    channels), output the features of the last cell.
+
+    Args:
+        space: A cell space, or its configuration.
+        partial_channels: Every operation sees one of this many parts of the channels, edges are normalised by weights
+            of their own, beta; 1 for all channels. Source: Xu et al., "PC-DARTS", ICLR 2020, equations 1 to 4.
+        sampling: "softmax" for the plain mixture, or "gumbel": every step draws one operation for each edge, with the
+            gradient of the relaxed draw. Source: Dong, Yang, "GDAS", CVPR 2019, equations 3 to 5.
+        temperature: First and last temperature of "gumbel", linear in the progress of the training.
+        seed: Seed of all initial weights and draws.
+
+    Raises:
+        ValueError: When the channels of a cell cannot be divided by ``partial_channels``.
+
+    Reference: Liu et al., "DARTS", ICLR 2019, equation 2.
+    """
+
+    def __init__(
+        self,
+        space: CellSpace | Mapping[str, Any],
+        partial_channels: int = 1,
+        sampling: str = "softmax",
+        temperature: tuple[float, float] = (10.0, 0.1),
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.space = space if isinstance(space, CellSpace) else CellSpace(**space)
+        if partial_channels < 1 or self.space.channels % partial_channels:
+            raise ValueError(
+                f"Expected partial_channels to divide the {self.space.channels} channels of the space, got {partial_channels}."
+            )
+        self.partial_channels = int(partial_channels)
+        if sampling not in ("softmax", "gumbel"):
+            raise ValueError(f'Expected sampling to be "softmax" or "gumbel", got {sampling!r}.')
+        self.sampling = sampling
+        self.temperature = (float(temperature[0]), float(temperature[1]))
+        self.seed = int(seed)
+        self._frozen = self._batch_statistics = False
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "space": self.space.get_config(),
+            "partial_channels": self.partial_channels,
+            "sampling": self.sampling,
+            "temperature": list(self.temperature),
+            "seed": self.seed,
+        }
+
+    # Shapes
+
+    def _plans(self) -> list[CellPlan]:
+        plans, channels, space = [], self.space.channels, self.space
+        for index in range(space.cells):
+            dense = space.topology == "dense"
+            if index in space.reductions:
+                channels *= 2
+            plans.append(
+                CellPlan(
+                    operations=tuple(canonical(name) for name in space.operations),
+                    inputs=space.inputs,
+                    nodes=space.nodes,
+                    strides=2 if index in space.reductions and not dense else 1,
+                    channels=channels,
+                    partial=self.partial_channels,
+                    pool_norm=not dense,
+                    last_only=dense,
+                )
+            )
+        return plans
+
+    def kind(self, index: int) -> str:
+        """Which of the searched cells stands at ``index``."""
+        if self.space.topology == "dense":
+            return "cell"
+        return "reduction" if index in self.space.reductions else "normal"
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        batch, height, width, _ = input_shape
+        for _ in self.space.reductions:
+            height = None if height is None else -(-height // 2)
+            width = None if width is None else -(-width // 2)
+        last = self._plans()[-1]
+        return (batch, height, width, last.channels * (1 if last.last_only else last.nodes))
+
+    def compute_output_spec(self, inputs: Any, training: bool | None = None) -> keras.KerasTensor:
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype=self.compute_dtype)
+
+    # Weights
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        space, self._seeds = self.space, iter(range(1_000_000))
+        self.plans = self._plans()
+        rows, columns = len(space.edges), len(space.operations)
+        rng = np.random.default_rng([self.seed, 1])
+        self.alphas, self.betas, self.selection = {}, {}, {}
+        for kind in space.cell_types:
+            start = (1e-3 * rng.standard_normal((rows, columns))).astype("float32")
+            self.alphas[kind] = self._add(f"alpha_{kind}", (rows, columns), keras.initializers.Constant(start))
+            self.selection[kind] = self._add(f"selection_{kind}", (rows, columns), "ones", trainable=False)
+            if self.partial_channels > 1:
+                start = (1e-3 * rng.standard_normal((rows,))).astype("float32")
+                self.betas[kind] = self._add(f"beta_{kind}", (rows,), keras.initializers.Constant(start))
+        self.selected = self._add("selected", (), "zeros", trainable=False)
+        # Draws depend on the seed and on how often there was one, so that a resumed search repeats them.
+        self._draws = self.add_weight(shape=(), initializer="zeros", dtype="int32", trainable=False, name="draws")
+        self._heat = self._add("temperature", (), keras.initializers.Constant(self.temperature[0]), trainable=False)
+        stem = space.channels * (1 if space.topology == "dense" else 3)
+        self._stem = self._kernel("stem", (3, 3, int(input_shape[-1]), stem))
+        self._stem_scale = self._add("stem_gamma", (stem,), "ones")
+        self._stem_shift = self._add("stem_beta", (stem,), "zeros")
+        self._cells: list[dict[str, Any]] = []
+        self._edge_models: dict[str, keras.Model] = {}
+        shapes = [stem] * space.inputs
+        before = False
+        for index, plan in enumerate(self.plans):
+            weights: dict[str, Any] = {"kernels": [], "edges": {}}
+            moving = 0
+            name = f"cell_{index}"
+            if space.topology == "dense":
+                if index in space.reductions:
+                    half, full = shapes[-1], plan.channels
+                    weights["residual"] = [
+                        self._kernel(f"{name}_residual_a", (3, 3, half, full)),
+                        self._kernel(f"{name}_residual_b", (3, 3, full, full)),
+                        self._kernel(f"{name}_residual_shortcut", (1, 1, half, full)),
+                    ]
+                    moving += 2 * full
+                shapes = [plan.channels]
+            else:
+                weights["inputs"] = []
+                for side, channels in enumerate(shapes):
+                    parts = [plan.channels]
+                    if side == 0 and before:
+                        parts = [plan.channels // 2, plan.channels - plan.channels // 2]
+                    weights["inputs"].append(
+                        [self._kernel(f"{name}_input_{side}_{i}", (1, 1, channels, p)) for i, p in enumerate(parts)]
+                    )
+                    moving += plan.channels
+                before = index in space.reductions
+                shapes = [shapes[-1], plan.channels * plan.nodes]
+            for key, shape in plan.variables().items():
+                weights["kernels"].append(self._kernel(f"{name}_{key.replace('/', '_')}", shape, key))
+            moving += sum(channels for _, _, channels in plan.statistics())
+            weights["moving"] = self._moving(f"{name}_moving", moving)
+            self._custom_edges(index, plan, weights)
+            self._cells.append(weights)
+        self._stem_moving = self._moving("stem_moving", stem)
+        if space.topology == "dense":
+            self._last_scale = self._add("last_gamma", (shapes[-1],), "ones")
+            self._last_shift = self._add("last_beta", (shapes[-1],), "zeros")
+            self._last_moving = self._moving("last_moving", shapes[-1])
+        super().build(input_shape)
+
+    def _custom_edges(self, index: int, plan: CellPlan, weights: dict[str, Any]) -> None:
+        for source in plan.sources:
+            for node in plan.targets(source):
+                for operation in plan.custom:
+                    shape = (None, None, plan.width)
+                    model = operation_model(
+                        operation, shape, plan.width, plan.stride(source), affine=False, pool_norm=plan.pool_norm
+                    )
+                    key = f"cell_{index}_edge_{node}_{source}_{operation}"
+                    setattr(self, f"_{key}", model)
+                    weights["edges"][source, node, operation] = model
+                    self._edge_models[key] = model
+
+    def _add(self, name: str, shape: tuple[int, ...], initializer: Any, trainable: bool = True) -> keras.Variable:
+        dtype = "float64" if self.variable_dtype == "float64" else "float32"
+        return self.add_weight(shape=shape, initializer=initializer, trainable=trainable, dtype=dtype, name=name)
+
+    def _moving(self, name: str, size: int) -> keras.Variable:
+        start = np.stack([np.zeros(size), np.ones(size)]).astype("float32")
+        return self._add(name, (2, size), keras.initializers.Constant(start), trainable=False)
+
+    def _kernel(self, name: str, shape: tuple[int, ...], key: str = "") -> keras.Variable:
+        """A kernel, uniform within 1 / sqrt(fan in), counting the inputs that one of its outputs really sees."""
+        fan = shape[0] * shape[1] * (1 if "depthwise" in key else shape[2])
+        rng = np.random.default_rng([self.seed, 2, next(self._seeds)])
+        start = rng.uniform(-(fan**-0.5), fan**-0.5, shape).astype("float32")
+        return self._add(name, shape, keras.initializers.Constant(start))
+
+    def extract(self, architecture: Mapping[str, Any], input_shape: tuple[int, int, int]) -> keras.Model:
+        """The network of an architecture as a model of stock Keras layers with the weights it has in here."""
+        from autonas_keras.supernets.transfer import extract
+
+        return extract(self, architecture, input_shape)
+
+    @property
+    def architecture_weights(self) -> list[keras.Variable]:
+        """Alphas and betas: what the alpha optimizer moves, and the weight optimizer does not."""
+        return [*self.alphas.values(), *self.betas.values()]
+
+    # Mixture
+
+    def mixture_tensor(self, kind: str, training: bool = False) -> tf.Tensor:
+        """Weights of the sum on every edge, shape (edges, operations); in training a draw of "gumbel"."""
+        if training and self.sampling == "gumbel":
+            soft = self._draw(kind)
+        else:
+            soft = tf.nn.softmax(tf.convert_to_tensor(self.alphas[kind]), axis=-1)
+        if self.betas:
+            soft *= self._edge_weights(kind)[:, None]
+        chosen = tf.convert_to_tensor(self.selected)
+        return soft * (1 - chosen) + tf.convert_to_tensor(self.selection[kind]) * chosen
+
+    def _draw(self, kind: str) -> tf.Tensor:
+        """A one-hot draw of each edge whose gradient is that of the softmax it was drawn with."""
+        log = tf.nn.log_softmax(tf.convert_to_tensor(self.alphas[kind]), axis=-1)
+        key = [self.seed * len(self.alphas) + list(self.alphas).index(kind), tf.convert_to_tensor(self._draws)]
+        noise = tf.random.stateless_uniform(log.shape, key, 1e-9, 1.0, log.dtype)
+        soft = tf.nn.softmax((log - tf.math.log(-tf.math.log(noise))) / tf.convert_to_tensor(self._heat), axis=-1)
+        hard = tf.one_hot(tf.argmax(soft, axis=-1), soft.shape[-1], dtype=soft.dtype)
+        return hard + soft - tf.stop_gradient(soft)
+
+    def on_progress(self, share: float) -> None:
+        """Set the temperature of "gumbel" to that after ``share`` of the training, 0 to 1."""
+        first, last = self.temperature
+        self._heat.assign(first + (last - first) * share)
+
+    def _edge_weights(self, kind: str) -> tf.Tensor:
+        """softmax(beta) over the edges that enter a node, shape (edges,)."""
+        if not self.betas:
+            return tf.ones((len(self.space.edges),), tf.convert_to_tensor(self.selected).dtype)
+        beta, start, parts = tf.convert_to_tensor(self.betas[kind]), 0, []
+        for node in range(self.space.inputs, self.space.inputs + self.space.nodes):
+            parts.append(tf.nn.softmax(beta[start : start + node]))
+            start += node
+        return tf.concat(parts, 0)
+
+    def mixture(self) -> dict[str, np.ndarray]:
+        """The weights of the sums as arrays of shape (edges, operations), for each cell type."""
+        return {kind: self.mixture_tensor(kind).numpy() for kind in self.space.cell_types}
+
+    def entropy(self) -> tf.Tensor:
+        """Mean entropy of softmax(alpha) over all edges, in nats."""
+        values = []
+        for alpha in self.alphas.values():
+            log = tf.nn.log_softmax(tf.convert_to_tensor(alpha), axis=-1)
+            values.append(tf.reduce_mean(-tf.reduce_sum(tf.exp(log) * log, axis=-1)))
+        return tf.add_n(values) / len(values)
+
+    def architecture(self) -> Architecture:
+        """The architecture that the alphas favour."""
+        weights = {}
+        for kind in self.space.cell_types:
+            soft = tf.nn.softmax(tf.convert_to_tensor(self.alphas[kind]), axis=-1)
+            weights[kind] = (soft * self._edge_weights(kind)[:, None]).numpy()
+        return self.space.discretize(weights)
+
+    def select(self, architecture: Mapping[str, Any] | None) -> None:
+        """Let only the operations of one architecture run, with weight one each; None brings the mixture back.
+
+        Raises:
+            ValueError: When the architecture is none of this space.
+        """
+        if architecture is not None:
+            for kind, mask in self.space.mask(self.space.architecture(architecture)).items():
+                self.selection[kind].assign(mask)
+        self.selected.assign(0.0 if architecture is None else 1.0)
+
+    def select_mixture(self, tables: Mapping[str, np.ndarray] | None) -> None:
+        """Put given weights of shape (edges, operations) in the place of the mixture; None brings it back."""
+        for kind, table in (tables or {}).items():
+            self.selection[kind].assign(table)
+        self.selected.assign(0.0 if tables is None else 1.0)
+
+    @contextmanager
+    def frozen(self, batch_statistics: bool = False) -> Iterator[None]:
+        """While tracing a step of the alphas: no gradient of a kernel is computed and no moving statistic moves.
+
+        With ``batch_statistics`` batches are normalised by their own statistics even when not training, as a mixture
+        has to be judged that the moving ones were not made with.
+        """
+        self._frozen, self._batch_statistics = True, batch_statistics
+        try:
+            yield
+        finally:
+            self._frozen = self._batch_statistics = False
+
+    # Computation
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        draw = bool(training)
+        training = draw or self._batch_statistics
+        x = tf.cast(tf.convert_to_tensor(inputs), self.compute_dtype)
+        statistics = Statistics(tf.convert_to_tensor(self._stem_moving), training)
+        x = statistics.normalise(convolve(x, self._read(self._stem)), tf.convert_to_tensor(self._stem_scale))
+        x += self._read(self._stem_shift)
+        self._update(self._stem_moving, statistics)
+        mixtures = {kind: self.mixture_tensor(kind, draw) for kind in self.space.cell_types}
+        if draw and self.sampling == "gumbel":
+            self._draws.assign(self._draws + 1)
+        bypasses = {kind: self._edge_weights(kind) for kind in self.space.cell_types}
+        states = [x] * self.space.inputs
+        for index, (plan, weights) in enumerate(zip(self.plans, self._cells, strict=True)):
+            kind = self.kind(index)
+            statistics = Statistics(tf.convert_to_tensor(weights["moving"]), training)
+            entered = self._enter(plan, weights, states, statistics)
+            y = self._mix(plan, weights, entered, mixtures[kind], bypasses[kind], statistics)
+            states = [y] if self.space.inputs == 1 else [states[-1], y]
+        if self.space.topology == "dense":
+            statistics = Statistics(tf.convert_to_tensor(self._last_moving), training)
+            y = statistics.normalise(states[-1], tf.convert_to_tensor(self._last_scale))
+            self._update(self._last_moving, statistics)
+            return tf.nn.relu(y + self._read(self._last_shift))
+        return states[-1]
+
+    def _read(self, variable: keras.Variable) -> tf.Tensor:
+        value = tf.cast(tf.convert_to_tensor(variable), self.compute_dtype)
+        return tf.stop_gradient(value) if self._frozen else value
+
+    def _update(self, variable: keras.Variable, statistics: Statistics) -> None:
+        if statistics.training and not self._frozen:
+            variable.assign(variable * MOMENTUM + statistics.batch() * (1 - MOMENTUM))
+
+    def _enter(
+        self, plan: CellPlan, weights: dict[str, Any], states: list[tf.Tensor], statistics: Statistics
+    ) -> list[tf.Tensor]:
+        """The input states with the channels of the cell: ReLU-conv-BN, FactorizedReduce, or the residual block."""
+        if "residual" in weights:
+            a, b, shortcut = (self._read(kernel) for kernel in weights["residual"])
+            x = states[-1]
+            y = statistics.normalise(convolve(tf.nn.relu(x), a, 2))
+            y = statistics.normalise(convolve(tf.nn.relu(y), b))
+            return [y + convolve(tf.nn.avg_pool2d(x, 2, 2, "SAME"), shortcut)]
+        if self.space.topology == "dense":
+            return states
+        entered = []
+        for x, kernels in zip(states, weights["inputs"], strict=True):
+            x = tf.nn.relu(x)
+            if len(kernels) == 2:
+                even, odd = (self._read(kernel) for kernel in kernels)
+                y = tf.concat([convolve(x, even, 2), convolve(shift(x), odd, 2)], axis=-1)
+            else:
+                y = convolve(x, self._read(kernels[0]))
+            entered.append(statistics.normalise(y))
+        return entered
+
+    def _mix(
+        self,
+        plan: CellPlan,
+        weights: dict[str, Any],
+        states: list[tf.Tensor],
+        mixture: tf.Tensor,
+        bypass: tf.Tensor,
+        statistics: Statistics,
+    ) -> tf.Tensor:
+        moving, first = weights["moving"], statistics.used
+        if plan.custom:
+            kernels = {name: self._read(k) for name, k in zip(plan.variables(), weights["kernels"], strict=True)}
+
+            def custom(source: int, node: int, operation: str, x: tf.Tensor) -> tf.Tensor:
+                return weights["edges"][source, node, operation](x, training=statistics.training)
+
+            y = mixed_cell(plan, states, kernels, mixture, bypass, statistics, custom)
+            self._update(moving, statistics)
+            return y
+        cell = shared_cell(plan, statistics.training, self._frozen, self.compute_dtype)
+        kernels = [tf.cast(tf.convert_to_tensor(kernel), self.compute_dtype) for kernel in weights["kernels"]]
+        y, batch = cell(states, kernels, mixture, bypass, tf.convert_to_tensor(moving)[:, first:])
+        if statistics.training and not self._frozen:
+            both = tf.concat([statistics.batch(), batch], axis=1)
+            moving.assign(moving * MOMENTUM + both * (1 - MOMENTUM))
+        return y

@@ -1,0 +1,6 @@
+"""What a user calls: tasks behind AutoKeras's interface."""
+
+from autonas_keras.tasks.auto_model import AutoModel
+from autonas_keras.tasks.image import ImageClassifier, ImageRegressor
+
+__all__ = ["AutoModel", "ImageClassifier", "ImageRegressor"]

@@ -1,0 +1,344 @@
+"""A model that finds its own architecture, behind AutoKeras's interface."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import tree
+from autokeras import auto_model, nodes, pipeline
+from autokeras.engine.head import Head
+from autokeras.engine.node import Node
+from autokeras.engine.tuner import AutoTuner
+
+from autonas_keras.blocks import CellBlock, Graph, Merge, Normalization, RegressionHead
+from autonas_keras.evaluation import check_limits
+from autonas_keras.reporting import plot_architecture
+from autonas_keras.spaces import Architecture, CellSpace, get_space
+from autonas_keras.tasks import convert
+from autonas_keras.tasks.data import check_batch_size, fingerprint
+from autonas_keras.tasks.targets import Labels, Numbers
+from autonas_keras.tuners import Method, Project, SearchTuner, get_method
+
+
+class AutoModel(auto_model.AutoModel):
+    """Inputs and heads, with the network between them searched.
+
+    Args:
+        inputs: Input nodes, such as ``ImageInput()``.
+        outputs: Heads, or the nodes that heads give in a graph of blocks.
+        project_name: Name of the folder in ``directory`` that keeps the search.
+        max_trials: Networks to train, for methods that train one per architecture.
+        directory: Folder of all projects; the current one when None.
+        objective: Metric to compare networks by.
+        tuner: A name ("darts", "random", "greedy", "bayesian", "hyperband"), a method with its settings such as
+            ``ank.tuners.Darts(order=2)``, or a subclass of AutoKeras's AutoTuner.
+        overwrite: Whether to remove a search that is in the folder; otherwise it is gone on with.
+        seed: Seed of the search, 0 too; a search without one draws it and keeps it in its folder.
+        max_model_size: Most parameters of a network, as in AutoKeras; the same as ``limits={"params": ...}``.
+        space: Where images go into heads without blocks between: the space of cells.
+        limits: Upper bounds of "params" and "flops" of a network.
+        **settings: Settings of the method, such as ``search_epochs=30``.
+
+    Raises:
+        ValueError: When a name is unknown, limits are wrong, or the folder belongs to another search.
+        TypeError: When the method has no such setting.
+    """
+
+    def __init__(
+        self,
+        inputs: Any,
+        outputs: Any,
+        project_name: str = "auto_model",
+        max_trials: int = 100,
+        directory: str | Path | None = None,
+        objective: Any = "val_loss",
+        tuner: str | Method | type = "darts",
+        overwrite: bool = False,
+        seed: int | None = None,
+        max_model_size: int | None = None,
+        *,
+        space: str | CellSpace = "darts",
+        limits: Mapping[str, float] | None = None,
+        **settings: Any,
+    ) -> None:
+        # Not AutoKeras's __init__: it seeds NumPy's global generator, and takes seed 0 for none.
+        self.inputs = tree.flatten(inputs)
+        self.outputs = tree.flatten(outputs)
+        self.space = get_space(space)
+        self.overwrite = overwrite
+        self.limits = check_limits(limits)
+        if max_model_size is not None:
+            self.limits["params"] = min(max_model_size, self.limits.get("params", max_model_size))
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
+            raise ValueError(f"Expected seed to be an integer that is not negative, got {seed!r}.")
+        foreign = isinstance(tuner, type) and issubclass(tuner, AutoTuner)
+        method = None if foreign else get_method(tuner, **settings)
+        graph = self._build_graph()
+        self._heads = [node.in_blocks[0] for node in self.outputs]
+        self._targets: list[Labels | Numbers] | None = None
+        if foreign:
+            self.seed = seed
+            self.tuner = tuner(
+                hypermodel=graph,
+                overwrite=overwrite,
+                objective=objective,
+                max_trials=max_trials,
+                directory=directory,
+                seed=seed,
+                project_name=project_name,
+                max_model_size=max_model_size,
+                **settings,
+            )
+            return
+        assert method is not None
+        self._project = Project(directory, project_name, overwrite)
+        if seed is None:
+            seed = self._project.read().get("seed", int(np.random.default_rng().integers(2**31)))
+        self.seed = int(seed)
+        objective_fact = objective if isinstance(objective, str) else repr(objective)
+        self._project.claim(
+            tuner=method.facts(), graph=_graph_facts(graph), limits=self.limits, objective=objective_fact, seed=self.seed
+        )
+        self.tuner = method.make(
+            hypermodel=graph,
+            project=self._project,
+            limits=self.limits,
+            objective=objective,
+            max_trials=max_trials,
+            seed=self.seed,
+        )
+
+    # The graph
+
+    def _build_graph(self) -> Graph:
+        kinds = {Node: "nodes", Head: "heads"}
+        for kind in kinds:
+            if self.outputs and all(isinstance(output, kind) for output in self.outputs):
+                if kind is Head:
+                    self.outputs = self._assembled_outputs()
+                return Graph(self.inputs, self.outputs)
+        got = sorted({type(output).__name__ for output in self.outputs})
+        raise TypeError(f"Expected outputs that are all heads, or all nodes that heads give, got {got}.")
+
+    def _assembled_outputs(self) -> list[Node]:
+        middle = []
+        for node in self.inputs:
+            if isinstance(node, nodes.ImageInput):
+                middle.append(tree.flatten(CellBlock(self.space)(Normalization()(node)))[0])
+            else:
+                middle.append(tree.flatten(node.get_block()(node))[0])
+        merged = tree.flatten(Merge()(middle))[0] if len(middle) > 1 else middle[0]
+        return tree.flatten([head(merged) for head in self.outputs])
+
+    # Training
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int = 32,
+        epochs: int | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        validation_split: float = 0.2,
+        validation_data: Any = None,
+        verbose: Any = 1,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Search, then train the network that was found on all data.
+
+        Called again, also after a kill, it goes on where it was; a search that is finished is only loaded.
+
+        Args:
+            x: Inputs: arrays, lists, pandas, or a tf.data.Dataset of (x, y).
+            y: Targets: arrays, lists or pandas.
+            batch_size: Samples in a batch.
+            epochs: Epochs of the training of networks; chosen by the number of samples when None.
+            callbacks: Keras callbacks for the training of networks.
+            validation_split: Share of the samples to validate on, drawn by the seed with every class in it (AutoKeras
+                takes the last samples). The final network learns from them too.
+            validation_data: x and y to validate on instead; the final network does not learn from them.
+            verbose: 0, 1 or 2, as in keras.Model.fit.
+            **kwargs: For tuners of AutoKeras only: what keras.Model.fit takes.
+
+        Returns:
+            The history of the training of the final network.
+
+        Raises:
+            ValueError: When the data cannot be learnt from, or the folder belongs to another search.
+            TypeError: When the data is of a type that is not known.
+        """
+        check_batch_size(batch_size)
+        if epochs is not None:
+            check_batch_size(epochs, "epochs")
+        data = convert.training_data(self, x, y, validation_split, validation_data)
+        self._targets = data.targets
+        for head, target in zip(self._heads, data.targets, strict=True):
+            if isinstance(head, RegressionHead) and isinstance(target, Numbers):
+                head.set_units(target.mean, target.scale)
+        self._analyze_data((data.x, data.y))
+        self._build_hyper_pipeline()
+        split = 0.0 if validation_data is not None else float(validation_split)
+        if not isinstance(self.tuner, SearchTuner):
+            return self.tuner.search(
+                x=data.x, y=data.y, epochs=epochs, callbacks=callbacks, validation_data=data.validation,
+                validation_split=split, verbose=verbose, batch_size=batch_size, **kwargs,
+            )  # fmt: skip
+        if kwargs:
+            raise TypeError(f"Expected no further arguments of fit for tuner {self.tuner.method.name!r}, got {sorted(kwargs)}.")
+        self._project.claim(
+            data=self._describe(data, split),
+            fit={"epochs": epochs, "batch_size": batch_size, "validation_split": split},
+        )
+        return self.tuner.search(
+            x=data.x,
+            y=data.y,
+            epochs=epochs,
+            callbacks=callbacks,
+            validation_data=data.validation,
+            validation_split=split,
+            verbose=verbose,
+            batch_size=batch_size,
+        )
+
+    def _describe(self, data: convert.TrainingData, split: float) -> dict[str, Any]:
+        arrays = tree.flatten((data.x, data.y, data.validation))
+        return {
+            "inputs": [list(array.shape[1:]) for array in tree.flatten(data.x)],
+            "targets": [target.get_config() for target in data.targets],
+            "samples": [len(tree.flatten(data.x)[0]), len(tree.flatten(data.validation[0])[0])],
+            "content": fingerprint(arrays),
+        }
+
+    def _build_hyper_pipeline(self) -> None:
+        # Targets are encoded here, not by AutoKeras: its pipeline turns every label into a string.
+        self.tuner.hyper_pipeline = pipeline.HyperPipeline(
+            inputs=[node.get_hyper_preprocessors() for node in self.inputs], outputs=[[] for _ in self._heads]
+        )
+        self.tuner.hypermodel.hyper_pipeline = self.tuner.hyper_pipeline
+
+    # Use
+
+    def _inputs_for_model(self, x: Any) -> Any:
+        shapes, self._targets = self._known()
+        x = convert.inputs(self, x, "x", shapes)
+        convert.check_samples(x)
+        return self.tuner.get_best_pipeline().transform_x(x)
+
+    def _known(self) -> tuple[list[tuple[int, ...]], list[Labels | Numbers]]:
+        """Shapes of the inputs and encodings of the targets, from the folder in a new process."""
+        if not isinstance(self.tuner, SearchTuner):
+            if self._targets is None:
+                raise ValueError("Expected a model that was fitted, got one that was not; call fit first.")
+            return [tuple(node.data_shape[1:]) for node in self.inputs], self._targets
+        facts = self._project.read()
+        if "data" not in facts or not self.tuner.finished:
+            raise ValueError("Expected a model that was fitted, got one that was not; call fit first.")
+        return [tuple(shape) for shape in facts["data"]["inputs"]], [
+            convert.target_from_config(config) for config in facts["data"]["targets"]
+        ]
+
+    def predict(self, x: Any, batch_size: int = 32, verbose: Any = 1, **kwargs: Any) -> Any:
+        """Predict labels, in the dtype and form of the training labels, or numbers.
+
+        Args:
+            x: Inputs as in ``fit``; of a dataset of (x, y) the targets are ignored.
+            batch_size: Samples in a batch.
+            verbose: As in keras.Model.predict.
+            **kwargs: Further arguments of keras.Model.predict.
+
+        Returns:
+            An array, or a list of arrays for several heads.
+
+        Raises:
+            ValueError: When nothing was fitted yet, or the inputs are not like those of the training.
+        """
+        x = self._inputs_for_model(x)
+        outputs = self.tuner.get_best_model().predict(x, batch_size=check_batch_size(batch_size), verbose=verbose, **kwargs)
+        assert self._targets is not None
+        found = [target.decode(array) for target, array in zip(self._targets, tree.flatten(outputs), strict=True)]
+        return found[0] if len(found) == 1 else found
+
+    def evaluate(self, x: Any, y: Any = None, batch_size: int = 32, verbose: Any = 1, **kwargs: Any) -> Any:
+        """Loss and metrics of the final network.
+
+        Args:
+            x: Inputs as in ``fit``, or a tf.data.Dataset of (x, y).
+            y: Targets as in ``fit``.
+            batch_size: Samples in a batch.
+            verbose: As in keras.Model.evaluate.
+            **kwargs: Further arguments of keras.Model.evaluate, such as ``return_dict=True``.
+
+        Raises:
+            ValueError: When nothing was fitted yet, or the data is not like that of the training.
+        """
+        x, y = convert.pair(x, y, "x")
+        x = self._inputs_for_model(x)
+        assert self._targets is not None
+        y = convert.encoded(self._targets, y, "y")
+        convert.check_same(x, y)
+        model = self.tuner.get_best_model()
+        y = y if len(self._heads) > 1 else tree.flatten(y)[0]
+        if len(self._heads) > 1:
+            y = {head.name: part for head, part in zip(self._heads, y, strict=True)}
+        return model.evaluate(x, y, batch_size=check_batch_size(batch_size), verbose=verbose, **kwargs)
+
+    def export_model(self) -> keras.Model:
+        """The final network, a Keras model of stock layers that takes the inputs as they were given to ``fit``.
+
+        Raises:
+            ValueError: When the search is not finished.
+        """
+        return self.tuner.get_best_model()
+
+    # Results
+
+    def leaderboard(self) -> pd.DataFrame:
+        """What was tried, the best first: architecture, metrics, score, params, flops, seconds and status."""
+        return self._own_tuner().leaderboard()
+
+    @property
+    def best_architecture(self) -> Architecture:
+        """The architecture of the final network.
+
+        Raises:
+            ValueError: When nothing was found yet.
+        """
+        tuner = self._own_tuner()
+        return tuner.architecture(tuner.best_trial.hyperparameters)
+
+    def plot_architecture(self, path: str | Path) -> Path:
+        """Draw the cells of the final network, as PNG or SVG by the suffix of ``path``.
+
+        Raises:
+            ValueError: When nothing was found yet, or the suffix is another.
+        """
+        return plot_architecture(self._own_tuner().result_space, self.best_architecture, path)
+
+    def _own_tuner(self) -> SearchTuner:
+        if not isinstance(self.tuner, SearchTuner):
+            raise TypeError(f"Expected a tuner of autonas_keras for this, got {type(self.tuner).__name__}.")
+        return self.tuner
+
+
+def _graph_facts(graph: Graph) -> dict[str, Any]:
+    """What makes a graph the same search, without what data tells it later or a process counts."""
+    learnt = {"num_classes", "output_dim", "shape", "loss", "metrics", "column_names", "column_types"}
+    config = graph.get_config()
+    parts = [
+        {"class": part["class_name"], **{k: v for k, v in part["config"].items() if k not in learnt}}
+        for part in config["blocks"]
+    ]
+    facts = {
+        "blocks": parts,
+        "inputs": [node["class_name"] for node in config["nodes"].values()],
+        "edges": [config["block_inputs"], config["block_outputs"], config["outputs"]],
+    }
+    return json.loads(json.dumps(facts))
+
+

@@ -1,0 +1,192 @@
+"""The data of a task: every input and target converted, checked against one another, and split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tree
+from autokeras import nodes
+from autokeras.blocks import heads
+
+from autonas_keras.tasks.data import as_images, as_numbers, as_parts, check_lengths, split_indices
+from autonas_keras.tasks.sources import as_array, from_dataset, is_dataset
+from autonas_keras.tasks.targets import Labels, Numbers, find_labels, find_numbers, target_from_config
+
+__all__ = [
+    "TrainingData",
+    "check_same",
+    "check_samples",
+    "encoded",
+    "inputs",
+    "pair",
+    "target_from_config",
+    "training_data",
+]
+
+
+@dataclass
+class TrainingData:
+    """Arrays to search with; a tuple of them where a model has several inputs or heads.
+
+    Attributes:
+        x: Training inputs.
+        y: Encoded training targets.
+        validation: Inputs and encoded targets to validate on.
+        targets: How each target is encoded.
+    """
+
+    x: Any
+    y: Any
+    validation: tuple[Any, Any]
+    targets: list[Labels | Numbers]
+
+
+def training_data(model: Any, x: Any, y: Any, validation_split: float, validation_data: Any) -> TrainingData:
+    """Everything ``fit`` is given as arrays, the validation samples apart.
+
+    Raises:
+        ValueError: When samples are missing, do not match, or leave nothing to train or validate on.
+        TypeError: When data is of a type that is not known.
+    """
+    if x is None:
+        raise ValueError("Expected x, got None; pass the inputs to learn from.")
+    x, y = pair(x, y, "x")
+    arrays = inputs(model, x, "x", None)
+    given = as_parts(y, len(model._heads), "y")
+    names = ["y"] if len(given) == 1 else [f"y[{i}]" for i in range(len(given))]
+    check_lengths({**_named(arrays, "x"), **{n: as_array(part, n) for n, part in zip(names, given, strict=True)}}, 2)
+    targets = [_target(head, part, name) for head, part, name in zip(model._heads, given, names, strict=True)]
+    encodings = encoded(targets, y, "y")
+    if validation_data is None:
+        if not validation_split:
+            raise ValueError("Expected validation_data or a validation_split between 0 and 1, got neither.")
+        rows = split_indices(
+            len(tree.flatten(arrays)[0]), validation_split, model.seed or 0, _classes(targets, given, names)
+        )
+        train, validation = (
+            tree.map_structure(lambda a, i=index: a[i], (arrays, encodings)) for index in rows
+        )
+        return TrainingData(*train, validation, targets)
+    x_val, y_val = _validation_pair(validation_data)
+    shapes = [array.shape[1:] for array in tree.flatten(arrays)]
+    x_val = inputs(model, x_val, "the validation x", shapes)
+    y_val = encoded(targets, y_val, "the validation y")
+    check_lengths({**_named(x_val, "the validation x"), **_named(y_val, "the validation y")})
+    return TrainingData(arrays, encodings, (x_val, y_val), targets)
+
+
+def pair(x: Any, y: Any, name: str) -> tuple[Any, Any]:
+    """x and y, also out of a dataset that holds both.
+
+    Raises:
+        ValueError: When y is missing, or given beside a dataset.
+    """
+    if is_dataset(x):
+        if y is not None:
+            raise ValueError(f"Expected y in the dataset {name}, got a dataset and y; leave y out.")
+        return from_dataset(x, name)
+    if y is None:
+        raise ValueError("Expected y, got None; pass the targets, or a tf.data.Dataset of (x, y) as x.")
+    return x, y
+
+
+def inputs(model: Any, x: Any, name: str, shapes: Sequence[tuple[int, ...]] | None) -> Any:
+    """The inputs as an array, or a tuple of arrays.
+
+    Args:
+        model: The AutoModel.
+        x: What was given.
+        name: How an error calls it.
+        shapes: Shapes of a sample that were trained on, None for the training data itself.
+    """
+    if is_dataset(x):
+        x = _only_inputs(x, name)
+    parts = as_parts(x, len(model.inputs), name)
+    arrays = []
+    for i, (node, part) in enumerate(zip(model.inputs, parts, strict=True)):
+        called = name if len(parts) == 1 else f"{name}[{i}]"
+        shape = None if shapes is None else tuple(shapes[i])
+        if isinstance(node, nodes.ImageInput):
+            arrays.append(as_images(part, called, shape))
+            continue
+        if isinstance(node, nodes.TextInput):
+            array = as_array(part, called)
+            array = array.astype(str) if array.dtype == object else array
+        else:
+            array = as_numbers(part, called)
+            array = array.astype(np.float32) if isinstance(node, nodes.StructuredDataInput) else array
+        if shape is not None and array.shape[1:] != shape:
+            raise ValueError(
+                f"Expected samples of shape {shape} in {called} as in the training data, got {array.shape[1:]}."
+            )
+        arrays.append(array)
+    return arrays[0] if len(arrays) == 1 else tuple(arrays)
+
+
+def encoded(targets: Sequence[Labels | Numbers], y: Any, name: str) -> Any:
+    """The targets as the network learns them, an array or a tuple of arrays."""
+    parts = as_parts(y, len(targets), name)
+    names = [name] if len(parts) == 1 else [f"{name}[{i}]" for i in range(len(parts))]
+    arrays = [target.encode(part, called) for target, part, called in zip(targets, parts, names, strict=True)]
+    return arrays[0] if len(arrays) == 1 else tuple(arrays)
+
+
+def check_samples(x: Any) -> None:
+    """Refuse inputs without samples or of different lengths.
+
+    Raises:
+        ValueError: When there are none, or their numbers differ.
+    """
+    check_lengths(_named(x, "x"), 1)
+
+
+def check_same(x: Any, y: Any) -> None:
+    """Refuse inputs and targets of different lengths.
+
+    Raises:
+        ValueError: When their numbers differ.
+    """
+    check_lengths({**_named(x, "x"), **_named(y, "y")}, 1)
+
+
+def _named(arrays: Any, name: str) -> dict[str, np.ndarray]:
+    flat = tree.flatten(arrays)
+    return {name if len(flat) == 1 else f"{name}[{i}]": array for i, array in enumerate(flat)}
+
+
+def _target(head: Any, y: Any, name: str) -> Labels | Numbers:
+    if isinstance(head, heads.ClassificationHead):
+        return find_labels(y, name, head.num_classes, head.multi_label)
+    return find_numbers(y, name, getattr(head, "output_dim", None))
+
+
+def _classes(targets: Sequence[Any], given: Sequence[Any], names: Sequence[str]) -> np.ndarray | None:
+    """Classes of the first target that has them, for a split that keeps their shares."""
+    for target, part, name in zip(targets, given, names, strict=True):
+        if isinstance(target, Labels) and target.form != "multi_label":
+            return target.indices(part, name)
+    return None
+
+
+def _validation_pair(data: Any) -> tuple[Any, Any]:
+    if is_dataset(data):
+        return from_dataset(data, "validation_data")
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise ValueError(
+            f"Expected validation_data as (x, y) or a tf.data.Dataset of them, got {type(data).__name__}"
+            f"{f' of {len(data)}' if hasattr(data, '__len__') else ''}."
+        )
+    return data[0], data[1]
+
+
+def _only_inputs(dataset: Any, name: str) -> Any:
+    """x of a dataset of x, or of (x, y)."""
+    if not (isinstance(dataset.element_spec, tuple) and len(dataset.element_spec) == 2):
+        # A target that is a scalar or a batch of them tells whether images come in batches.
+        ranks = tree.map_structure(lambda spec: spec.shape.rank, dataset.element_spec)
+        batched = max(tree.flatten(ranks)) == 4
+        dataset = dataset.map(lambda x: (x, tree.flatten(x)[0][..., 0, 0, 0] if batched else 0))
+    return from_dataset(dataset, name)[0]

@@ -1,0 +1,23 @@
+"""How a supernet, and what was found in it, learns."""
+
+from autonas_keras.training.augment import Augment
+from autonas_keras.training.bilevel import BilevelModel
+from autonas_keras.training.checkpoint import TrainingCheckpoint, write_atomically
+from autonas_keras.training.fit import fit_bilevel, fit_resumable, light_graphs
+from autonas_keras.training.perturbation import select_by_perturbation
+from autonas_keras.training.stopping import SkipDominance
+from autonas_keras.training.stream import batches, steps_per_epoch
+
+__all__ = [
+    "Augment",
+    "BilevelModel",
+    "SkipDominance",
+    "TrainingCheckpoint",
+    "batches",
+    "fit_bilevel",
+    "fit_resumable",
+    "light_graphs",
+    "select_by_perturbation",
+    "steps_per_epoch",
+    "write_atomically",
+]

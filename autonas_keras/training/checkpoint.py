@@ -1,0 +1,90 @@
+"""A training that goes on where it was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def write_atomically(path: str | Path, text: str) -> None:
+    """Write a text file so that a reader, or the next run after a kill, finds the old or the new one, never half of it."""
+    path = Path(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(name, path)
+
+
+class TrainingCheckpoint(keras.callbacks.Callback):
+    """Keep every variable of a training after each epoch, and bring them back.
+
+    Model variables (generators of dropout included), the variables of all given optimizers and the logs are kept in
+    explicit lists; files are switched by TensorFlow's checkpoint manager, so that a kill while saving leaves the last one.
+
+    Args:
+        directory: Folder of its own.
+        model: A compiled model whose optimizers are built.
+        optimizers: The optimizers to keep.
+        record: Function that gives what else to write down after each epoch, as JSON takes it.
+    """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        model: keras.Model,
+        optimizers: list[keras.optimizers.Optimizer],
+        record: Callable[[], dict[str, Any]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.record = record
+        self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._checkpoint = tf.train.Checkpoint(
+            epoch=self.epoch,
+            model=[variable.value for variable in model.variables],
+            optimizers=[variable.value for optimizer in optimizers for variable in optimizer.variables],
+        )
+        self._manager = tf.train.CheckpointManager(self._checkpoint, str(self.directory / "state"), max_to_keep=2)
+        self.logs: list[dict[str, Any]] = []
+
+    def restore(self) -> int:
+        """Bring back the last finished epoch and give the number of finished epochs, 0 when there is none."""
+        if self._manager.latest_checkpoint is None:
+            return 0
+        self._checkpoint.restore(self._manager.latest_checkpoint).assert_existing_objects_matched()
+        epoch = int(self.epoch.numpy())
+        self.logs = json.loads((self.directory / "history.json").read_text())[:epoch]
+        return epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        entry: dict[str, Any] = {name: float(value) for name, value in (logs or {}).items()}
+        if self.record is not None:
+            entry["record"] = self.record()
+        self.logs = [*self.logs[:epoch], entry]
+        write_atomically(self.directory / "history.json", json.dumps(self.logs))
+        self.epoch.assign(epoch + 1)
+        self._manager.save()
+
+    def finished(self, epochs: int) -> bool:
+        """Whether a training of that many epochs ended by itself, at its last one or because a callback stopped it."""
+        path = self.directory / "finished.json"
+        return path.exists() and json.loads(path.read_text())["epochs"] == epochs
+
+    def finish(self, epochs: int) -> None:
+        """Write down that a training of that many epochs ended by itself."""
+        write_atomically(self.directory / "finished.json", json.dumps({"epochs": epochs}))
+
+    def history(self) -> dict[str, list[float]]:
+        """The logs of all epochs, those before a restart included, by name."""
+        names = {name: None for entry in self.logs for name in entry if name != "record"}
+        return {name: [entry[name] for entry in self.logs if name in entry] for name in names}

@@ -1,0 +1,188 @@
+"""Training in memory that shuffles by the seed and the epoch, keeps a checkpoint, and goes on after a kill."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from autonas_keras.training.bilevel import BilevelModel
+from autonas_keras.training.checkpoint import TrainingCheckpoint
+from autonas_keras.training.stream import Data, batches, steps_per_epoch
+
+
+def fit_resumable(
+    model: keras.Model,
+    train: Data,
+    validation: Data | None = None,
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    directory: str | Path | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: Any = 1,
+    augment: Callable[[Any, tf.Tensor], Any] | None = None,
+) -> keras.callbacks.History:
+    """Train a compiled model; called again with the same ``directory`` it goes on after the last finished epoch.
+
+    Args:
+        model: A compiled model.
+        train: x and y, arrays or nests of them.
+        validation: x and y to evaluate after each epoch, or None.
+        epochs: Epochs in all, those before a kill included.
+        batch_size: Samples in a batch.
+        seed: Seed of the order of samples and of ``augment``.
+        directory: Folder for the checkpoints; None keeps none.
+        callbacks: Keras callbacks.
+        verbose: As in keras.Model.fit.
+        augment: Function of a batch of x and a seed, such as ``Augment``.
+
+    Returns:
+        The history of all epochs.
+    """
+    model.optimizer.build(model.trainable_variables)
+    checkpoint = None if directory is None else TrainingCheckpoint(directory, model, [model.optimizer])
+    steps = steps_per_epoch(train, batch_size)
+
+    def stream(first: int) -> tf.data.Dataset:
+        return batches(train, batch_size, seed, first, augment=augment)
+
+    return _fit(model, stream, steps, epochs, checkpoint, callbacks, verbose, validation, batch_size)
+
+
+def fit_bilevel(
+    model: BilevelModel,
+    train: Data,
+    validation: Data,
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    directory: str | Path | None = None,
+    learning_rate: tuple[float, float] | None = None,
+    warmup_epochs: int = 0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: Any = 1,
+    augment: Callable[[Any, tf.Tensor], Any] | None = None,
+) -> keras.callbacks.History:
+    """Train weights on ``train`` and alphas on ``validation``; called again it goes on after the last finished epoch.
+
+    Args:
+        model: A compiled ``BilevelModel``.
+        train: x and y for the weights.
+        validation: x and y for the alphas, another random batch in every step.
+        epochs: Epochs over ``train`` in all.
+        batch_size: Samples in each of the two batches of a step.
+        seed: Seed of the order of samples.
+        directory: Folder for the checkpoints; None keeps none.
+        learning_rate: First and last rate of the weights, a cosine between, constant within an epoch; None leaves the
+            optimizer alone.
+        warmup_epochs: Epochs at the start in which only the weights learn.
+        callbacks: Keras callbacks.
+        verbose: As in keras.Model.fit.
+        augment: Function of a batch of x and a seed; used on the training batches.
+
+    Returns:
+        The history of all epochs: loss and metrics of the weights, alpha_loss (NaN in the warm-up), alpha_entropy.
+
+    Reference: Liu et al., ICLR 2019, algorithm 1 and appendix A.1.
+    """
+    optimizers = [model.optimizer, model.alpha_optimizer]
+    checkpoint = None if directory is None else TrainingCheckpoint(directory, model, optimizers, alphas_of(model))
+    steps = steps_per_epoch(train, batch_size)
+
+    def stream(first: int) -> tf.data.Dataset:
+        return tf.data.Dataset.zip(
+            (
+                batches(train, batch_size, seed, first, augment=augment),
+                batches(validation, batch_size, seed + 1, first, steps),
+            )
+        )
+
+    schedule = _Schedule(epochs, learning_rate, warmup_epochs)
+    with light_graphs():
+        return _fit(model, stream, steps, epochs, checkpoint, [schedule, *callbacks], verbose)
+
+
+def alphas_of(model: BilevelModel) -> Callable[[], dict[str, Any]]:
+    """A function that gives the mixtures of all supernets of a model as lists, for the record of a search."""
+
+    def record() -> dict[str, Any]:
+        return {
+            layer.name: {kind: table.round(6).tolist() for kind, table in layer.mixture().items()}
+            for layer in model.supernets
+            if hasattr(layer, "mixture")
+        }
+
+    return record
+
+
+@contextmanager
+def light_graphs() -> Iterator[None]:
+    """Without TensorFlow's graph optimizer: the start of a supernet takes half the time, its steps are no slower."""
+    before = tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": before})
+
+
+class _Schedule(keras.callbacks.Callback):
+    """The learning rate of the weights and whether alphas move, by the epoch alone."""
+
+    def __init__(self, epochs: int, learning_rate: tuple[float, float] | None, warmup_epochs: int) -> None:
+        super().__init__()
+        self.epochs, self.learning_rate, self.warmup_epochs = epochs, learning_rate, warmup_epochs
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.model.alphas_move.assign(float(epoch >= self.warmup_epochs))
+        for layer in self.model.supernets:
+            if hasattr(layer, "on_progress"):
+                layer.on_progress(epoch / self.epochs)
+        if self.learning_rate is not None:
+            first, last = self.learning_rate
+            rate = last + 0.5 * (first - last) * (1 + math.cos(math.pi * epoch / self.epochs))
+            self.model.optimizer.learning_rate = rate
+
+
+def _fit(
+    model: keras.Model,
+    stream: Callable[[int], tf.data.Dataset],
+    steps: int,
+    epochs: int,
+    checkpoint: TrainingCheckpoint | None,
+    callbacks: Sequence[keras.callbacks.Callback],
+    verbose: Any,
+    validation: Data | None = None,
+    batch_size: int = 32,
+) -> keras.callbacks.History:
+    done = checkpoint.restore() if checkpoint else 0
+    history = keras.callbacks.History()
+    if done < epochs and not (checkpoint and checkpoint.finished(epochs)):
+        history = model.fit(
+            stream(done),
+            epochs=epochs,
+            initial_epoch=done,
+            steps_per_epoch=steps,
+            shuffle=False,
+            validation_data=None if validation is None else _validation(validation, batch_size),
+            callbacks=[*callbacks, *([checkpoint] if checkpoint else [])],
+            verbose=verbose,
+        )
+        if checkpoint:
+            checkpoint.finish(epochs)
+    if checkpoint:
+        history.history = checkpoint.history()
+        history.epoch = list(range(len(checkpoint.logs)))
+    return history
+
+
+def _validation(data: Data, batch_size: int) -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensor_slices(data).batch(batch_size)

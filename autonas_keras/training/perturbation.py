@@ -1,0 +1,100 @@
+"""The architecture of a trained supernet by what its loss loses, instead of by the size of its alphas.
+
+Reference: Wang et al., "Rethinking Architecture Selection in Differentiable NAS" (DARTS-PT), ICLR 2021, algorithm 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from autonas_keras.spaces import Architecture, CellSpace, canonical
+from autonas_keras.training.bilevel import BilevelModel
+from autonas_keras.training.stream import Data, count
+
+
+def select_by_perturbation(
+    model: BilevelModel,
+    validation: Data,
+    *,
+    batch_size: int,
+    seed: int,
+    samples: int | None = None,
+    finetune: Callable[[], Any] | None = None,
+) -> dict[str, Architecture]:
+    """Decide edge by edge, in random order, for the operation without which the validation loss is highest.
+
+    Once all operations are decided, every node keeps the two inputs without which the loss is highest (a dense cell
+    keeps all). Batches are normalised by their own statistics.
+
+    Args:
+        model: A model whose supernets are trained.
+        validation: x and y to judge on.
+        batch_size: Samples in a batch.
+        seed: Seed of the order of edges.
+        samples: Judge on the first so many samples; None for all.
+        finetune: Called after each decision, to train the weights on.
+
+    Returns:
+        For each supernet, by the layer's name, the architecture. The mixture itself is back in place afterwards.
+    """
+    rng = np.random.default_rng(seed)
+    judge = _judge(model, validation, batch_size, samples)
+    found = {}
+    for layer in model.supernets:
+        space: CellSpace = layer.space
+        tables = layer.mixture()
+        none = [i for i, name in enumerate(space.operations) if canonical(name) == "none" and space.topology != "dense"]
+        for table in tables.values():
+            table[:, none] = 0.0
+
+        def loss_without(kind: str, cells: Any, tables: Any = tables, layer: Any = layer) -> float:
+            changed = {**tables, kind: tables[kind].copy()}
+            changed[kind][cells] = 0.0
+            layer.select_mixture(changed)
+            return judge()
+
+        edges = [(kind, row) for kind in space.cell_types for row in range(len(space.edges))]
+        for place in rng.permutation(len(edges)):
+            kind, row = edges[place]
+            losses = [
+                -np.inf if column in none else loss_without(kind, (row, column))
+                for column in range(len(space.operations))
+            ]
+            total = tables[kind][row].sum()
+            tables[kind][row] = 0.0
+            tables[kind][row, int(np.argmax(losses))] = total
+            layer.select_mixture(tables)
+            if finetune is not None:
+                finetune()
+        # What the choice of inputs weighs is the loss without an edge, which discretize reads as its strength.
+        strengths = {kind: np.zeros_like(table) for kind, table in tables.items()}
+        for kind, row in edges:
+            column = int(np.argmax(tables[kind][row]))
+            strengths[kind][row, column] = 1.0 if space.topology == "dense" else np.exp(loss_without(kind, (row,)))
+        found[layer.name] = space.discretize(strengths)
+        layer.select_mixture(None)
+    return found
+
+
+def _judge(model: BilevelModel, validation: Data, batch_size: int, samples: int | None) -> Callable[[], float]:
+    samples = count(validation) if samples is None else min(samples, count(validation))
+    x, y = tf.nest.map_structure(lambda array: tf.convert_to_tensor(array[:samples]), validation)
+    size = min(batch_size, samples)
+
+    @tf.function(autograph=False)
+    def loss(x: Any, y: Any) -> tf.Tensor:
+        with model.frozen_supernets(batch_statistics=True):
+            return model.compute_loss(x=x, y=y, y_pred=model(x, training=False), training=False)
+
+    def judge() -> float:
+        values = []
+        for start in range(0, samples - size + 1, size):
+            batch = tf.nest.map_structure(lambda t, start=start: t[start : start + size], (x, y))
+            values.append(float(loss(*batch)))
+        return float(np.mean(values))
+
+    return judge

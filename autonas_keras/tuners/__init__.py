@@ -1,0 +1,48 @@
+"""Methods by name, and the AutoKeras tuners that carry them out."""
+
+from __future__ import annotations
+
+from autonas_keras.spaces import close_names
+from autonas_keras.tuners.base import SearchTuner
+from autonas_keras.tuners.darts import Darts, DartsTuner
+from autonas_keras.tuners.project import Project
+from autonas_keras.tuners.settings import Method, changed
+from autonas_keras.tuners.trials import Bayesian, Greedy, Hyperband, Random, TrialTuner
+
+TUNERS: dict[str, type[Method]] = {
+    method.name: method for method in (Darts, Random, Greedy, Bayesian, Hyperband)
+}
+
+
+def get_method(tuner: str | Method | type[Method], **settings: object) -> Method:
+    """The method of a name, class or object, with settings changed.
+
+    Raises:
+        ValueError: When the name is unknown (close names are given).
+        TypeError: When it is none of these, or has no such setting.
+    """
+    if isinstance(tuner, str):
+        if tuner not in TUNERS:
+            raise ValueError(f"Expected the name of a tuner, got {tuner!r}{close_names(tuner, TUNERS)}.")
+        tuner = TUNERS[tuner]
+    if isinstance(tuner, type) and issubclass(tuner, Method):
+        tuner = tuner()
+    if not isinstance(tuner, Method):
+        raise TypeError(f"Expected a tuner by name, or one of autonas_keras.tuners, got {tuner!r}.")
+    return changed(tuner, dict(settings))
+
+
+__all__ = [
+    "TUNERS",
+    "Bayesian",
+    "Darts",
+    "DartsTuner",
+    "Greedy",
+    "Hyperband",
+    "Method",
+    "Project",
+    "Random",
+    "SearchTuner",
+    "TrialTuner",
+    "get_method",
+]

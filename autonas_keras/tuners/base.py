@@ -1,0 +1,285 @@
+"""What all tuners of this package share: AutoKeras's tuner, resumable to the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import tree
+from autokeras import pipeline as pipeline_module
+from autokeras.engine.tuner import AutoTuner
+from keras_tuner.engine.tuner import Tuner
+
+from autonas_keras.blocks import Graph, Network
+from autonas_keras.blocks.isolation import forgotten_gradients, own_randomness
+from autonas_keras.oracles.saving import DurableOracle, write_atomically
+from autonas_keras.spaces import Architecture
+from autonas_keras.tuners.limits import GraphCosts, check_feasible
+from autonas_keras.tuners.network import Plan, save_model, train
+from autonas_keras.tuners.project import Project
+from autonas_keras.tuners.settings import Method, default_epochs
+
+
+class SearchTuner(AutoTuner):
+    """An AutoTuner that can be killed at any time and called again.
+
+    What it adds to AutoKeras's: files are switched at once; the network that is exported is the one that was trained
+    last, on all data; a finished search is not repeated; the folder of another search is refused; names, seeds and
+    TensorFlow's registry of the process stay as they were.
+
+    Args:
+        oracle: A durable oracle.
+        hypermodel: The graph.
+        method: Settings.
+        project: The folder.
+        limits: Upper bounds of "params" and "flops" for every network.
+        **kwargs: As keras_tuner.Tuner takes them.
+    """
+
+    def __init__(
+        self,
+        oracle: DurableOracle,
+        hypermodel: Graph,
+        method: Method,
+        project: Project,
+        limits: Mapping[str, float],
+        **kwargs: Any,
+    ) -> None:
+        self.method, self.project, self.limits = method, project, dict(limits)
+        self.graph = hypermodel
+        # AutoKeras searches optimizer and learning rate too; here they are settings of the training.
+        hypermodel.optimizer = keras.optimizers.SGD
+        self.costs: GraphCosts | None = None
+        self._history: keras.callbacks.History | None = None
+        self._model: keras.Model | None = None
+        path = project.path
+        with project.writing():
+            super().__init__(
+                oracle, hypermodel, directory=str(path.parent), project_name=path.name, overwrite=False, **kwargs
+            )
+        if (path / "oracle.json").exists() and not (path / "tuner0.json").exists():
+            self.oracle.reload()
+
+    # State
+
+    def save(self) -> None:
+        self.oracle.save()
+        write_atomically(self._get_tuner_fname(), json.dumps(self.get_state()))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the final network is there."""
+        return bool(self._finished)
+
+    def _file(self, *parts: str) -> Path:
+        return self.project.path.joinpath(*parts)
+
+    # Search
+
+    def search(  # type: ignore[override]
+        self,
+        x: Any,
+        y: Any,
+        epochs: int | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        validation_data: Any = None,
+        validation_split: float = 0,
+        verbose: Any = 1,
+        batch_size: int = 32,
+    ) -> keras.callbacks.History:
+        """Search, train the best network on all data, and save it; what is done already is not done again.
+
+        Args:
+            x: Arrays of the training inputs.
+            y: Arrays of the encoded targets.
+            epochs: Epochs of the training of networks; chosen by the number of samples when None.
+            callbacks: Keras callbacks for the training of networks.
+            validation_data: Encoded x and y to compare networks on.
+            validation_split: Share of the data that ``validation_data`` was taken from; the final network then
+                learns from it too. 0 when it was given apart.
+            verbose: As in keras.Model.fit.
+            batch_size: Samples in a batch.
+
+        Returns:
+            The history of the training of the final network.
+        """
+        if self._finished:
+            return self.history()
+        samples = len(tree.flatten(x)[0])
+        with self.project.writing(), forgotten_gradients():
+            self._fit = {
+                "epochs": epochs or default_epochs(samples, batch_size),
+                "batch_size": batch_size,
+                "callbacks": list(callbacks or ()),
+                "verbose": verbose,
+            }
+            self.hypermodel.set_fit_args(validation_split, epochs=self._fit["epochs"])
+            pipeline, data, validation = self._prepare_model_build(
+                self.oracle.get_space(), x=x, y=y, validation_data=validation_data
+            )
+            self._declare()
+            self.save()
+            self._data, self._validation = data, validation
+            Tuner.search(self, verbose=verbose)
+            if not self._completed():
+                self._explain_failure()
+            self._train_final(data, validation, together=validation_split > 0)
+            pipeline.save(f"{self.best_pipeline_path}.writing")
+            os.replace(f"{self.best_pipeline_path}.writing", self.best_pipeline_path)
+            self._finished = True
+            self.save()
+            del self._data, self._validation
+        return self.history()
+
+    def _declare(self) -> None:
+        """Declare the whole space, and check that some architecture meets the limits."""
+        hp = self.oracle.get_space()
+        with own_randomness(self.seed), self.graph.building(self.final_network()):
+            model = self.graph.assemble(hp)
+            # Blocks of AutoKeras may hide hyperparameters behind a choice.
+            self._activate_all_conditions()
+            self.oracle.update_space(hp)
+            if self.graph.searched:
+                self.costs = GraphCosts(self.graph, model, self.graph.space.read(hp))
+                check_feasible(self.costs, self.graph.space, self.limits)
+
+    def final_network(self) -> Network:
+        """How the final network is built."""
+        return Network(cells=self.method.cells, channels=self.method.channels)
+
+    @property
+    def seed(self) -> int:
+        """Seed of everything that is drawn."""
+        return self.oracle.seed
+
+    def _completed(self) -> list[Any]:
+        return [trial for trial in self.oracle.trials.values() if trial.status == "COMPLETED"]
+
+    def _explain_failure(self) -> None:
+        messages = [trial.message for trial in self.oracle.trials.values() if trial.message]
+        if messages:
+            raise RuntimeError(f"Expected a trial that completes, got {len(messages)} that failed:\n{messages[-1]}")
+        raise ValueError(
+            f"Expected a network within the limits {self.limits}, got none in {len(self.oracle.trials)} proposals; "
+            "raise the limits or max_trials, or take a space of fewer cells or channels."
+        )
+
+    def _build_hypermodel(self, hp: Any) -> keras.Model:
+        with own_randomness(self.seed), self.graph.building(self.final_network()):
+            return self.hypermodel.build(hp)
+
+    def _try_build(self, hp: Any) -> keras.Model:
+        """Build without clearing the Keras session, which would forget the user's dtype policy and seeds."""
+        return self._build_hypermodel(hp)
+
+    # The final network
+
+    def _train_final(self, data: Any, validation: Any, together: bool) -> None:
+        callbacks = self._fit["callbacks"]
+        if together:
+            data = tree.map_structure(lambda *parts: np.concatenate(parts), data, validation)
+            validation = None
+            callbacks = [c for c in callbacks if not isinstance(c, keras.callbacks.EarlyStopping)]
+        plan = Plan(
+            method=self.method,
+            epochs=self._fit["epochs"],
+            batch_size=self._fit["batch_size"],
+            seed=self.seed,
+            directory=self._file("final"),
+            validation=validation,
+            callbacks=callbacks,
+            verbose=self._fit["verbose"],
+        )
+        start = time.perf_counter()
+        model, history = train(self.graph, self.best_trial.hyperparameters, data, plan)
+        record = {"epoch": list(history.epoch), "history": history.history, "seconds": time.perf_counter() - start}
+        write_atomically(self._file("final.json"), json.dumps(record, default=float))
+        save_model(model, self.best_model_path)
+        self._model = model
+
+    @property
+    def best_trial(self) -> Any:
+        """The completed trial with the best score.
+
+        Raises:
+            ValueError: When no trial is completed yet.
+        """
+        if not self._completed():
+            raise ValueError("Expected a search that has found something, got none yet; call fit first.")
+        return self.oracle.get_best_trials(1)[0]
+
+    def get_best_model(self) -> keras.Model:
+        """The final network.
+
+        Raises:
+            ValueError: When the search is not finished.
+        """
+        if not self._finished:
+            raise ValueError("Expected a finished search, got one that is not; call fit first, or again to go on.")
+        if self._model is None:
+            self._model = keras.saving.load_model(self.best_model_path)
+        return self._model
+
+    def get_best_models(self, num_models: int = 1) -> list[keras.Model]:
+        """The final network; those of other trials are not kept."""
+        return [self.get_best_model()]
+
+    def get_best_pipeline(self) -> Any:
+        return pipeline_module.load_pipeline(self.best_pipeline_path)
+
+    def history(self) -> keras.callbacks.History:
+        """The history of the training of the final network, read from its file."""
+        history = keras.callbacks.History()
+        record = json.loads(self._file("final.json").read_text())
+        history.epoch, history.history = record["epoch"], record["history"]
+        return history
+
+    # Results
+
+    def architecture(self, hp: Any) -> Architecture:
+        """The architecture of hyperparameters: of the only searched block, or joined under the names of several."""
+        space = self.graph.space
+        if space is None:
+            raise ValueError("Expected a graph with a searched block such as CellBlock, got none.")
+        point = space.read(hp)
+        if len(self.graph.searched) == 1:
+            block = self.graph.searched[0]
+            return point.scope(block.name, block.space)
+        return point
+
+    @property
+    def result_space(self) -> Any:
+        """The space that ``architecture`` gives points of."""
+        return self.graph.searched[0].space if len(self.graph.searched) == 1 else self.graph.space
+
+    def write_result(self, trial_id: str, **result: Any) -> None:
+        """Keep what a trial cost beside it."""
+        write_atomically(Path(self.get_trial_dir(trial_id)) / "result.json", json.dumps(result))
+
+    def leaderboard(self) -> pd.DataFrame:
+        """What was tried, the best first: architecture, metrics, params, flops, seconds, status."""
+        rows, minimise = [], self.oracle.objective.direction == "min"
+        for trial in self.oracle.trials.values():
+            file = Path(self.get_trial_dir(trial.trial_id)) / "result.json"
+            result = json.loads(file.read_text()) if file.exists() else {}
+            metrics = {
+                name: trial.metrics.get_history(name)[-1].value[0] if trial.metrics.get_history(name) else None
+                for name in trial.metrics.metrics
+            }
+            row = {"trial": trial.trial_id, "architecture": None}
+            if self.graph.searched and trial.hyperparameters.values:
+                row["architecture"] = str(self.architecture(trial.hyperparameters)).replace("\n", "; ")
+            costs = {name: result.get(name) for name in ("params", "flops", "seconds")}
+            rows.append({**row, **metrics, "score": trial.score, **costs, "status": trial.status})
+        names = ["trial", "architecture", "score", "params", "flops", "seconds", "status"]
+        table = pd.DataFrame(rows, columns=list(rows[0]) if rows else names)
+        return table.sort_values("score", ascending=minimise, na_position="last", ignore_index=True)
+
+

@@ -1,0 +1,143 @@
+"""What the networks of a graph cost, and the strongest architecture within limits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from autonas_keras.blocks import Graph
+from autonas_keras.evaluation import architecture_costs, least_costs, model_costs
+from autonas_keras.spaces import Architecture, Option, Space
+
+
+class GraphCosts:
+    """The costs of every architecture of a graph, out of one built network.
+
+    What is outside the searched blocks costs the same whatever the architecture, so one network that is built tells
+    the costs of all.
+
+    Args:
+        graph: A graph whose searched blocks were built.
+        model: The network of ``architecture``.
+        architecture: A point of ``graph.space``.
+    """
+
+    def __init__(self, graph: Graph, model: keras.Model, architecture: Mapping[str, Option]) -> None:
+        self.blocks = {block.name: (block.built_space, block.input_shape) for block in graph.searched}
+        total, inside = model_costs(model), self._inside(architecture)
+        self.outside = {name: total[name] - inside[name] for name in total}
+
+    def _inside(self, architecture: Mapping[str, Option]) -> dict[str, int]:
+        point = architecture if isinstance(architecture, Architecture) else Architecture(tuple(architecture.items()))
+        parts = [
+            architecture_costs(space, point.scope(name), shape, 1) for name, (space, shape) in self.blocks.items()
+        ]
+        return {name: sum(part[name] for part in parts) for name in ("params", "flops")}
+
+    def of(self, architecture: Mapping[str, Option]) -> dict[str, int]:
+        """Parameters and multiply-adds of the whole network of a joined architecture."""
+        inside = self._inside(architecture)
+        return {name: self.outside[name] + inside[name] for name in inside}
+
+    def least(self) -> dict[str, int]:
+        """The least of each cost that any architecture has."""
+        parts = [least_costs(space, shape, 1) for space, shape in self.blocks.values()]
+        return {name: self.outside[name] + sum(part[name] for part in parts) for name in self.outside}
+
+
+def check_feasible(costs: GraphCosts, space: Space, limits: Mapping[str, float]) -> None:
+    """Refuse limits that no architecture meets.
+
+    Raises:
+        ValueError: With the nearest feasible value.
+    """
+    least = costs.least()
+    for name, limit in limits.items():
+        if least[name] > limit:
+            raise ValueError(
+                f"Expected limits that some architecture meets, got {name} <= {limit:,}; the nearest that is feasible "
+                f"is {name} <= {least[name]:,}, or take a space of fewer cells or channels."
+            )
+    if limits:
+        found = _lighten(space.default(), space, costs, limits, lambda architecture: 0.0)
+        if not _meets(costs.of(found), limits):
+            nearest = ", ".join(f"{name} <= {costs.of(found)[name]:,}" for name in limits)
+            got = ", ".join(f"{name} <= {limit:,}" for name, limit in limits.items())
+            raise ValueError(
+                f"Expected limits that some architecture meets at once, got {got}; the nearest that is feasible is "
+                f"{nearest}, or take a space of fewer cells or channels."
+            )
+
+
+def strongest_within(
+    start: Architecture,
+    space: Space,
+    costs: GraphCosts,
+    limits: Mapping[str, float],
+    strengths: Mapping[str, Mapping[str, np.ndarray]],
+) -> Architecture:
+    """The strongest architecture found within limits, from the strongest of all downwards.
+
+    Decisions are changed one at a time, those first that save most for the strength they give up; then as long as one
+    more change makes it stronger within the limits.
+
+    Args:
+        start: The strongest architecture, a point of ``space``.
+        space: The joined space of the graph.
+        costs: What its networks cost.
+        limits: Upper bounds that some architecture meets.
+        strengths: For each block the mixture weights, for each cell type of shape (edges, operations).
+    """
+
+    def strength(architecture: Mapping[str, Option]) -> float:
+        point, total = space.architecture(architecture), 0.0
+        for name, tables in strengths.items():
+            part = space.parts[name]  # type: ignore[attr-defined]
+            for kind, mask in part.mask(point.scope(name, part)).items():
+                total += float((mask * np.log(np.maximum(tables[kind], 1e-12))).sum())
+        return total
+
+    if _meets(costs.of(start), limits):
+        return start
+    current = _lighten(start, space, costs, limits, strength)
+    if not _meets(costs.of(current), limits):
+        current = _lighten(space.default(), space, costs, limits, strength)
+    while True:
+        value = strength(current)
+        better = [
+            (strength(other), other)
+            for other in space.neighbours(current)
+            if other in space and _meets(costs.of(other), limits)
+        ]
+        gain, best = max(better, key=lambda pair: pair[0], default=(-math.inf, current))
+        if gain <= value + 1e-12:
+            return current
+        current = best
+
+
+def _lighten(start: Architecture, space: Space, costs: GraphCosts, limits: Mapping[str, float], strength: Any) -> Any:
+    """Take the changes that save most for what they give up, until the limits are met or nothing saves any more."""
+    current = start
+    while (excess := _excess(costs.of(current), limits)) > 0:
+        value = strength(current)
+        options = []
+        for other in space.neighbours(current):
+            saved = excess - _excess(costs.of(other), limits)
+            if saved > 0:
+                options.append((min(saved, excess) / (max(value - strength(other), 0.0) + 1e-6), other))
+        if not options:
+            break
+        current = max(options, key=lambda pair: pair[0])[1]
+    return current
+
+
+def _meets(costs: Mapping[str, float], limits: Mapping[str, float]) -> bool:
+    return _excess(costs, limits) <= 0
+
+
+def _excess(costs: Mapping[str, float], limits: Mapping[str, float]) -> float:
+    return sum(max(0.0, costs[name] / limit - 1) for name, limit in limits.items())

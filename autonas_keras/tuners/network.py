@@ -1,0 +1,225 @@
+"""The training of a discrete network of a graph."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tree
+from autokeras.nodes import ImageInput
+
+from autonas_keras.blocks import ClassificationHead, Graph, Network
+from autonas_keras.blocks.isolation import fresh_names, own_randomness
+from autonas_keras.layers import DropPath, copy_weights
+from autonas_keras.training import fit_resumable, steps_per_epoch
+from autonas_keras.tuners.settings import Method
+
+LARGE = 40_000  # samples from which on a network is trained as the paper trains on CIFAR-10
+CHUNK = 256
+
+
+@dataclass
+class Plan:
+    """How a discrete network is trained.
+
+    Attributes:
+        method: Settings.
+        epochs: Epochs in all.
+        batch_size: Samples in a batch.
+        seed: Seed of weights, order, and random changes.
+        directory: Folder of checkpoints.
+        validation: x and y to look at after each epoch, or None.
+        callbacks: Keras callbacks.
+        verbose: As in keras.Model.fit.
+        regularise: Whether drop-path, auxiliary head and cutout may be used.
+    """
+
+    method: Method
+    epochs: int
+    batch_size: int
+    seed: int
+    directory: Path | None = None
+    validation: Any = None
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    verbose: Any = 1
+    regularise: bool = True
+
+
+def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, keras.callbacks.History]:
+    """The trained network of ``hp``, of stock layers and compiled, and its history.
+
+    Args:
+        graph: A graph that knows the shapes of the data.
+        hp: Hyperparameters with all values.
+        data: x and y, arrays or tuples of arrays.
+        plan: How to train it.
+    """
+    x, y = data
+    large = plan.regularise and len(tree.flatten(x)[0]) >= LARGE
+    rate = (0.2 if large else 0.0) if plan.method.drop_path is None else plan.method.drop_path
+    weight = (0.4 if large else 0.0) if plan.method.auxiliary is None else plan.method.auxiliary
+    special = plan.regularise and bool(rate or (weight and _takes_auxiliary(graph)))
+    network = Network(cells=plan.method.cells, channels=plan.method.channels)
+    with own_randomness(plan.seed), graph.building(network):
+        plain = graph.assemble(hp)
+    adapt(plain, x)
+    model, callbacks = plain, list(plan.callbacks)
+    if special:
+        drop_path = DropPath(0.0, plan.seed) if rate else None
+        network.drop_path, network.auxiliary = drop_path, bool(weight and _takes_auxiliary(graph))
+        with own_randomness(plan.seed), graph.building(network):
+            model = _with_auxiliary(graph, graph.assemble(hp)) if network.auxiliary else graph.assemble(hp)
+        for layer in plain.layers:
+            if layer.weights and hasattr(layer, "adapt"):
+                model.get_layer(layer.name).set_weights(layer.get_weights())
+        if drop_path is not None:
+            callbacks.append(_RisingDropPath(drop_path, rate, plan.epochs))
+    arguments = graph.compile_arguments()
+    if model is not plain and network.auxiliary:
+        arguments = _auxiliary_arguments(graph, arguments, weight)
+    optimizer = make_optimizer(plan.method, plan.epochs * steps_per_epoch(x, plan.batch_size), plan.batch_size)
+    model.compile(optimizer=optimizer, **arguments)
+    targets = [_named(graph, part, model) for part in (y, plan.validation[1] if plan.validation else None)]
+    history = fit_resumable(
+        model,
+        (x, targets[0]),
+        None if plan.validation is None else (plan.validation[0], targets[1]),
+        epochs=plan.epochs,
+        batch_size=plan.batch_size,
+        seed=plan.seed,
+        directory=plan.directory,
+        callbacks=callbacks,
+        verbose=plan.verbose,
+        augment=plan.method.augmentation(image_shape(graph), large),
+    )
+    if model is not plain:
+        copy_weights(model, plain)
+    plain.compile(optimizer="sgd", **graph.compile_arguments(training=False))
+    return plain, history
+
+
+def make_optimizer(method: Method, steps: int, batch_size: int) -> keras.optimizers.Optimizer:
+    """SGD whose rate grows for the first twentieth of the steps and then falls to zero along a cosine.
+
+    The rate is for batches of 64 and grows with the batch, because smaller batches take more steps.
+    """
+    rate = method.learning_rate * min(1.0, batch_size / 64) ** 0.5
+    warm = steps // 20
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate * 0.1 if warm else rate,
+        max(1, steps - warm),
+        warmup_target=rate if warm else None,
+        warmup_steps=warm,
+    )
+    optimizer = keras.optimizers.SGD(
+        schedule,
+        momentum=method.momentum,
+        nesterov=method.momentum > 0,
+        weight_decay=method.weight_decay or None,
+        global_clipnorm=5.0,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return optimizer
+
+
+def image_shape(graph: Graph) -> tuple[int, ...] | None:
+    """The shape of the images that a graph reads, None when there are none, or other inputs that look like images."""
+    shapes = [tuple(node.shape) for node in graph.inputs if isinstance(node, ImageInput)]
+    others = [node for node in graph.inputs if not isinstance(node, ImageInput) and len(node.shape) in (2, 3)]
+    return shapes[0] if len(set(shapes)) == 1 and not others else None
+
+
+def _named(graph: Graph, y: Any, model: keras.Model) -> Any:
+    """Targets by the name of their head where a model has several outputs."""
+    if y is None or len(model.outputs) == 1:
+        return tree.flatten(y)[0] if y is not None else None
+    heads = [node.in_blocks[0].name for node in graph.outputs]
+    named = dict(zip(heads, tree.flatten(y), strict=True))
+    if "auxiliary" in model.output_names:
+        named["auxiliary"] = named[heads[0]]
+    return named
+
+
+# The auxiliary head
+
+
+def _takes_auxiliary(graph: Graph) -> bool:
+    heads = [node.in_blocks[0] for node in graph.outputs]
+    return len(graph.searched) == 1 and len(heads) == 1 and isinstance(heads[0], ClassificationHead)
+
+
+def _with_auxiliary(graph: Graph, model: keras.Model) -> keras.Model:
+    x = keras.layers.GlobalAveragePooling2D(name="auxiliary_pool")(graph.searched[0].auxiliary_features)
+    x = keras.layers.Dense(model.outputs[0].shape[-1], name="auxiliary_logits")(x)
+    activation = model.get_layer(graph.outputs[0].in_blocks[0].name).activation
+    x = keras.layers.Activation(activation, name="auxiliary")(x)
+    return keras.Model(model.inputs, [*model.outputs, x], name="network")
+
+
+def _auxiliary_arguments(graph: Graph, arguments: dict[str, Any], weight: float) -> dict[str, Any]:
+    head = graph.outputs[0].in_blocks[0].name
+    loss = arguments["loss"][head]
+    return {
+        **arguments,
+        "loss": {head: loss, "auxiliary": loss},
+        "loss_weights": {head: 1.0, "auxiliary": weight},
+        "metrics": arguments["metrics"],
+    }
+
+
+class _RisingDropPath(keras.callbacks.Callback):
+    """A rate that grows with the epochs. Source: Zoph et al., CVPR 2018, appendix A; Liu et al., ICLR 2019."""
+
+    def __init__(self, drop_path: DropPath, rate: float, epochs: int) -> None:
+        super().__init__()
+        self.drop_path, self.rate, self.epochs = drop_path, rate, epochs
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.drop_path.assign(self.rate * epoch / self.epochs)
+
+
+# Layers that look at the data before the training
+
+
+def adapt(model: keras.Model, x: Any) -> None:
+    """Let the preprocessing layers of a model (keras.layers.Normalization and the like) see the data, in small parts.
+
+    Only layers with nothing that learns before them are adapted, each on what the ones before it give. A feature that
+    never changes keeps its scale.
+    """
+    arrays = dict(zip((tensor.name for tensor in model.inputs), tree.flatten(x), strict=True))
+    for layer in model.layers:
+        if not hasattr(layer, "adapt") or not isinstance(layer.input, keras.KerasTensor):
+            continue
+        with fresh_names():
+            sources = keras.utils.get_source_inputs(layer.input)
+            before = keras.Model(sources, layer.input)
+        if before.trainable_weights or getattr(layer, "input_mean", None) is not None:
+            continue
+
+        def parts(before: keras.Model = before, sources: Any = sources) -> Iterator[Any]:
+            given = [arrays[tensor.name] for tensor in sources]
+            for start in range(0, len(given[0]), CHUNK):
+                chunk = [np.asarray(array[start : start + CHUNK]) for array in given]
+                yield before(chunk)
+
+        spec = tf.TensorSpec((None, *layer.input.shape[1:]), layer.input.dtype)
+        layer.adapt(tf.data.Dataset.from_generator(parts, output_signature=spec))
+        if isinstance(layer, keras.layers.Normalization):
+            variance = np.array(layer.adapt_variance)
+            layer.adapt_variance.assign(np.where(variance < 1e-12, 1.0, variance).astype(variance.dtype))
+            layer.finalize_state()
+
+
+def save_model(model: keras.Model, path: str | os.PathLike[str]) -> None:
+    """Save a model so that a reader finds the old file or the new one, never half of it."""
+    path = Path(path)
+    whole = path.with_name(f".{path.stem}.writing.keras")
+    model.save(whole)
+    os.replace(whole, path)

@@ -1,0 +1,101 @@
+"""The folder of a search: what it belongs to, and whether it can be written."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from autonas_keras.oracles.saving import write_atomically
+
+FOREIGN = ("oracle.json", "tuner0.json", "graph")  # what projects of AutoKeras and KerasTuner hold
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOTDIR)
+
+
+class Project:
+    """A folder that belongs to one search.
+
+    Args:
+        directory: Folder of all projects, the current one when None.
+        name: Name of this project.
+        overwrite: Whether to remove what is there.
+
+    Raises:
+        OSError: When the folder cannot be made or written.
+        ValueError: When it holds a search that this package did not make.
+    """
+
+    def __init__(self, directory: str | Path | None, name: str, overwrite: bool = False) -> None:
+        self.path = Path(directory or ".") / name
+        with self.writing():
+            if overwrite and self.path.is_dir():
+                shutil.rmtree(self.path)
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path) as probe:
+                probe.write(b"probe")
+        self._file = self.path / "project.json"
+        found = [name for name in FOREIGN if (self.path / name).exists()]
+        if found and not self._file.exists():
+            raise ValueError(
+                f"Expected {self.path} to be empty or a project of autonas_keras, got a folder with {found[0]}; "
+                "choose another project_name, or pass overwrite=True to remove what is there."
+            )
+
+    def read(self) -> dict[str, Any]:
+        """What the project has been claimed for so far."""
+        return json.loads(self._file.read_text()) if self._file.exists() else {}
+
+    def claim(self, **facts: Any) -> None:
+        """Say what this search is; when the folder belongs to another one, refuse.
+
+        Raises:
+            ValueError: When a fact differs from what the folder was claimed for, named by the first that does.
+        """
+        facts = json.loads(json.dumps(facts))
+        known = self.read()
+        for name, value in facts.items():
+            if name in known and known[name] != value:
+                old, new = _difference(known[name], value)
+                raise ValueError(
+                    f"Expected the search that {self.path} belongs to, with {name.replace('_', ' ')} {old}, got {new}; "
+                    "choose another project_name, or pass overwrite=True to start over."
+                )
+        if any(name not in known for name in facts):
+            with self.writing():
+                write_atomically(self._file, json.dumps({**known, **facts}, indent=1))
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turn errors of the file system inside into one clear sentence."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in UNWRITABLE:
+                raise
+            raise OSError(
+                error.errno,
+                f"Expected a directory with room that can be written, got {self.path} ({error.strerror}); "
+                "free some space or pass another directory",
+            ) from error
+
+
+def _difference(old: Any, new: Any) -> tuple[str, str]:
+    """The parts of two values that differ, short enough for a sentence."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in (*old, *new):
+            if old.get(key) != new.get(key):
+                a, b = _difference(old.get(key), new.get(key))
+                return f"{key}={a}", f"{key}={b}"
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return next(_difference(a, b) for a, b in zip(old, new, strict=True) if a != b)
+    return _short(old), _short(new)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

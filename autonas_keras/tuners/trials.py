@@ -1,0 +1,150 @@
+"""Methods that train one network per architecture: the tuners of AutoKeras and KerasTuner on our spaces."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+from keras_tuner.errors import FailedTrialError
+
+from autonas_keras import oracles
+from autonas_keras.blocks import Graph
+from autonas_keras.evaluation import meets, model_costs
+from autonas_keras.tuners.base import SearchTuner
+from autonas_keras.tuners.network import Plan, train
+from autonas_keras.tuners.project import Project
+from autonas_keras.tuners.settings import Method
+
+PATIENCE = 10  # epochs without progress after which a trial ends, as in AutoKeras
+
+
+class TrialTuner(SearchTuner):
+    """Trains the network of every trial by itself."""
+
+    def on_search_begin(self) -> None:
+        if self.limits:
+            self.oracle.accept = self._within_limits
+
+    def _within_limits(self, values: dict[str, Any]) -> bool:
+        hp = self.oracle.get_space()
+        hp.values = {**hp.values, **values}
+        only_architecture = all(any(e.name.startswith(f"{b.name}/") for b in self.graph.searched) for e in hp.space)
+        if self.costs is not None and only_architecture:
+            return meets(self.costs.of(self.graph.space.read(hp)), self.limits)
+        return meets(model_costs(self._build_hypermodel(hp)), self.limits)
+
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        hp = trial.hyperparameters
+        start, folder = time.perf_counter(), Path(self.get_trial_dir(trial.trial_id))
+        callbacks = copy.deepcopy(self._fit["callbacks"])
+        if not any(isinstance(callback, keras.callbacks.EarlyStopping) for callback in callbacks):
+            callbacks.append(keras.callbacks.EarlyStopping(patience=PATIENCE, min_delta=1e-4))
+        plan = Plan(
+            method=self.method,
+            epochs=int(hp.values.get("tuner/epochs", self._fit["epochs"])),
+            batch_size=self._fit["batch_size"],
+            seed=self.seed,
+            directory=folder / "training",
+            validation=self._validation,
+            callbacks=callbacks,
+            verbose=self._fit["verbose"],
+            regularise=False,
+        )
+        model, history = train(self.graph, hp, self._data, plan)
+        if not history.history.get(self.oracle.objective.name):
+            raise FailedTrialError(
+                f"Expected the objective {self.oracle.objective.name!r} among {sorted(history.history)}, got none."
+            )
+        shutil.rmtree(folder / "training")
+        self.write_result(trial.trial_id, seconds=time.perf_counter() - start, **model_costs(model))
+        return history
+
+
+@dataclass(frozen=True)
+class TrialMethod(Method):
+    """A method that trains one network per architecture; the settings are those of the training."""
+
+    def make(
+        self,
+        *,
+        hypermodel: Graph,
+        project: Project,
+        limits: dict[str, float],
+        objective: Any,
+        max_trials: int,
+        seed: int,
+    ) -> TrialTuner:
+        oracle = self.oracle(objective=objective, max_trials=max_trials, seed=seed)
+        return TrialTuner(oracle, hypermodel, self, project, limits)
+
+    def oracle(self, **kwargs: Any) -> oracles.DurableOracle:
+        """The oracle that proposes architectures."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Random(TrialMethod):
+    """Architectures drawn at random."""
+
+    name: ClassVar[str] = "random"
+
+    def oracle(self, **kwargs: Any) -> oracles.DurableOracle:
+        return oracles.RandomSearch(**kwargs)
+
+
+@dataclass(frozen=True)
+class Greedy(TrialMethod):
+    """AutoKeras's greedy search: a random part of the best architecture is drawn anew."""
+
+    name: ClassVar[str] = "greedy"
+
+    def oracle(self, **kwargs: Any) -> oracles.DurableOracle:
+        return oracles.Greedy(**kwargs)
+
+
+@dataclass(frozen=True)
+class Bayesian(TrialMethod):
+    """KerasTuner's Gaussian process over the decisions.
+
+    Args:
+        num_initial_points: Random architectures at the start.
+        alpha: Noise of the Gaussian process.
+        beta: Weight of what is unknown.
+    """
+
+    name: ClassVar[str] = "bayesian"
+
+    num_initial_points: int | None = None
+    alpha: float = 1e-4
+    beta: float = 2.6
+
+    def oracle(self, **kwargs: Any) -> oracles.DurableOracle:
+        return oracles.BayesianOptimization(
+            num_initial_points=self.num_initial_points, alpha=self.alpha, beta=self.beta, **kwargs
+        )
+
+
+@dataclass(frozen=True)
+class Hyperband(TrialMethod):
+    """Many architectures trained for few epochs, the better ones for more.
+
+    Args:
+        max_epochs: Epochs of the longest training.
+        factor: What the number of architectures shrinks by, and their epochs grow by, from round to round.
+    """
+
+    name: ClassVar[str] = "hyperband"
+
+    max_epochs: int = 27
+    factor: int = 3
+
+    def oracle(self, **kwargs: Any) -> oracles.DurableOracle:
+        max_trials = kwargs.pop("max_trials")
+        oracle = oracles.Hyperband(max_epochs=self.max_epochs, factor=self.factor, **kwargs)
+        oracle.max_trials = max_trials
+        return oracle

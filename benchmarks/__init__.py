@@ -1,0 +1,1 @@
+"""Speed and accuracy, one row at a time: ``make bench ROW=name``. A row appends to ``benchmarks/results/name.csv``."""

@@ -1,0 +1,35 @@
+"""Settings before TensorFlow is imported, and the data that tests may read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Tests are many small graphs: one thread each is faster than two that wait for one another, and pytest-xdist fills
+# the cores. Processes that tests start inherit this, so what two of them compute can be compared.
+for _name, _value in {
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "KERAS_BACKEND": "tensorflow",
+    "MPLBACKEND": "agg",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+import pytest  # noqa: E402
+
+DATA_FILES = ("nas_bench_201.csv.gz", "mnist_10k.npz", "cifar10_train_jpeg.npz", "cifar10_test_jpeg.npz")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of offline data that the variable AUTONAS_DATA names; without the variable the test is skipped."""
+    folder = os.environ.get("AUTONAS_DATA")
+    if not folder:
+        pytest.skip("AUTONAS_DATA does not name the folder of offline data")
+    path = Path(folder)
+    missing = [name for name in DATA_FILES if not (path / name).is_file()]
+    if missing:
+        pytest.fail(f"AUTONAS_DATA is {folder}, which lacks {', '.join(missing)}")
+    return path

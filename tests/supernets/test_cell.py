@@ -1,0 +1,223 @@
+"""The fast supernet computes what the plain one does, hands out what it holds, and traces once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from autonas_keras.layers.operations import register_operation
+from autonas_keras.spaces import CellSpace, canonical
+from autonas_keras.supernets.cell import CellSupernet
+from autonas_keras.supernets.merged import shared_cell
+from autonas_keras.supernets.plain import PlainCellSupernet
+from autonas_keras.supernets.transfer import frame_weights, operation_weights, put
+
+SPACES = {
+    "darts": CellSpace.darts(cells=3, channels=4, nodes=3),
+    "nasnet": CellSpace.nasnet(cells=3, channels=4, nodes=2),
+    "nasbench201": CellSpace.nasbench201(cells=3, channels=4),
+    "one operation": CellSpace(("sep_conv_7x7",), cells=2, channels=1, nodes=1),
+    "thin": CellSpace(("skip_connect", "max_pool_3x3", "none"), cells=3, channels=1, nodes=2),
+}
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    before = keras.config.floatx()
+    keras.config.set_floatx("float64")
+    yield
+    keras.config.set_floatx(before)
+
+
+def images(size: int = 9, batch: int = 4, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((batch, size, size, 3))
+
+
+def shuffle_weights(supernet: CellSupernet) -> None:
+    rng = np.random.default_rng(1)
+    for variable in supernet.weights:
+        if variable.name.endswith("moving"):
+            shape = (variable.shape[1],)
+            variable.assign(np.stack([rng.normal(0, 0.1, shape), rng.uniform(0.5, 2, shape)]))
+        elif "gamma" in variable.name or "stem_beta" in variable.name or "last_beta" in variable.name:
+            variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+
+
+def fill(plain: PlainCellSupernet, fast: CellSupernet) -> None:
+    """Put the weights of the fast supernet into the plain one."""
+    models = {"stem": plain.stem}
+    for index in range(fast.space.cells):
+        models |= {f"cell_{index}_input_{side}": model for side, model in enumerate(plain.preprocess[index])}
+    models |= {f"cell_{index}_residual": model for index, model in plain.residual.items()}
+    if fast.space.topology == "dense":
+        models["last"] = plain.last
+    for place, weights in frame_weights(fast).items():
+        put(models[place], place, weights)
+    for (index, (node, state), operation), model in plain.operations.items():
+        put(model, model.name, operation_weights(fast, index, node, state, operation))
+
+
+def pair(space: CellSpace, size: int = 9) -> tuple[CellSupernet, PlainCellSupernet, np.ndarray, dict]:
+    x = images(size)
+    fast, plain = CellSupernet(space, seed=3), PlainCellSupernet(space)
+    rng = np.random.default_rng(2)
+    tables = {kind: rng.uniform(0.2, 1, (len(space.edges), len(space.operations))) for kind in space.cell_types}
+    fast.build(x.shape)
+    plain.build(x.shape)
+    shuffle_weights(fast)
+    fill(plain, fast)
+    fast.select_mixture(tables)
+    return fast, plain, x, tables
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", SPACES)
+def test_equals_the_plain_form_in_float64(name: str, training: bool, float64: None) -> None:
+    fast, plain, x, tables = pair(SPACES[name])
+    found = np.array(fast(x, training=training))
+    expected = np.array(plain(x, tables, training=training))
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    assert found.shape[1:] == tuple(fast.compute_output_shape(x.shape))[1:]
+
+
+def test_even_sizes_and_moving_statistics_equal_the_plain_form(float64: None) -> None:
+    fast, plain, x, tables = pair(SPACES["darts"], size=8)
+    fast(x, training=True)
+    plain(x, tables, training=True)
+    other = CellSupernet(SPACES["darts"], seed=9)
+    other.build(x.shape)
+    # Keras keeps the biased variance, the paper's code the unbiased one: compare means only.
+    for place, weights in frame_weights(fast).items():
+        if place == "stem":
+            np.testing.assert_allclose(plain.stem.get_layer("stem_batch_norm").moving_mean, weights["batch_norm"][2])
+    for (index, (node, state), operation), model in plain.operations.items():
+        for kind, arrays in operation_weights(fast, index, node, state, operation).items():
+            if kind.startswith("batch_norm"):
+                layer = model.get_layer(f"{model.name}_{kind}")
+                np.testing.assert_allclose(layer.moving_mean, arrays[0], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["darts", "nasnet", "nasbench201"])
+def test_gradients_equal_the_plain_form_in_float64(name: str, float64: None) -> None:
+    fast, plain, x, tables = pair(SPACES[name], size=6)
+    mixtures = {kind: tf.Variable(table) for kind, table in tables.items()}
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(tf.sin(plain(x, mixtures, training=True)))
+    slopes, stem = tape.gradient(loss, [mixtures, plain.stem.trainable_variables[0].value])
+    wanted = [*(fast.selection[kind].value for kind in tables), fast._stem.value]
+    with tf.GradientTape() as tape:
+        tape.watch(wanted)
+        loss = tf.reduce_sum(tf.sin(fast(x, training=True)))
+    tape_slopes = tape.gradient(loss, wanted)
+    for kind, found in zip(tables, tape_slopes[:-1], strict=True):
+        np.testing.assert_allclose(found, slopes[kind], rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(tape_slopes[-1], stem, rtol=1e-7, atol=1e-8)
+
+
+def test_alpha_gradient_matches_finite_differences(float64: None) -> None:
+    space = CellSpace.darts(cells=3, channels=2, nodes=2)
+    layer, x = CellSupernet(space, partial_channels=2, seed=0), images(6)
+    layer.build(x.shape)
+    rng = np.random.default_rng(4)
+    for variable in layer.architecture_weights:
+        variable.assign(rng.standard_normal(variable.shape))
+
+    def loss() -> tf.Tensor:
+        with layer.frozen():
+            return tf.reduce_sum(tf.sin(layer(x, training=True)))
+
+    for variable in layer.architecture_weights:
+        with tf.GradientTape() as tape:
+            value = loss()
+        slope = np.array(tape.gradient(value, variable.value))
+        start = keras.ops.convert_to_numpy(variable)
+        for index in [tuple(rng.integers(n) for n in variable.shape) for _ in range(4)]:
+            ends = []
+            for sign in (1, -1):
+                moved = start.copy()
+                moved[index] += sign * 1e-6
+                variable.assign(moved)
+                ends.append(float(loss()))
+            variable.assign(start)
+            np.testing.assert_allclose(slope[index], (ends[0] - ends[1]) / 2e-6, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["darts", "nasnet", "nasbench201"])
+def test_selected_network_equals_the_extracted_one(name: str) -> None:
+    space, x = SPACES[name], images(8).astype("float32")
+    layer = CellSupernet(space, seed=0)
+    layer.build(x.shape)
+    shuffle_weights(layer)
+    rng = np.random.default_rng(5)
+    for _ in range(3):
+        architecture = space.sample(rng)
+        layer.select(architecture)
+        model = layer.extract(architecture, x.shape[1:])
+        np.testing.assert_allclose(layer(x), model(x), rtol=1e-4, atol=1e-4)
+        assert all(type(part).__module__.startswith("keras.") for part in model.layers)
+
+
+def test_frozen_pass_gives_no_kernel_gradient_and_moves_no_statistic() -> None:
+    layer, x = CellSupernet(SPACES["darts"], seed=0), images(8).astype("float32")
+    layer.build(x.shape)
+    before = [keras.ops.convert_to_numpy(v) for v in layer.non_trainable_variables]
+    kernels = [v.value for v in layer.trainable_variables if not v.name.startswith("alpha")]
+    alphas = [v.value for v in layer.architecture_weights]
+    with layer.frozen(), tf.GradientTape() as tape:
+        loss = tf.reduce_sum(tf.sin(layer(x, training=True)))
+    found = tape.gradient(loss, [*kernels, *alphas])
+    cells = [g for v, g in zip(kernels, found, strict=False) if "stem" not in v.name]
+    assert all(g is None or not np.any(g) for g in cells)
+    assert all(np.any(g) for g in found[len(kernels) :])
+    assert all(np.array_equal(a, keras.ops.convert_to_numpy(v)) for a, v in zip(before, layer.non_trainable_variables, strict=True))
+
+
+def test_every_weight_of_the_mixture_gets_a_gradient() -> None:
+    layer, x = CellSupernet(SPACES["darts"], partial_channels=2, seed=0), images(8).astype("float32")
+    layer.build(x.shape)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(tf.sin(layer(x, training=True)))
+    for variable, slope in zip(layer.trainable_variables, tape.gradient(loss, layer.trainable_variables), strict=True):
+        assert slope is not None and np.any(slope), variable.name
+
+
+def test_cells_of_one_plan_share_one_trace() -> None:
+    layer = CellSupernet(CellSpace.darts(cells=8, channels=4, nodes=2), seed=0)
+    layer.build((None, 8, 8, 3))
+    functions = {shared_cell(plan, True, False, "float32") for plan in layer.plans}
+    assert len(functions) == 5
+
+
+def test_custom_operation_runs_beside_the_merged_ones() -> None:
+    def gelu_conv(x: keras.KerasTensor, channels: int, strides: int) -> keras.KerasTensor:
+        x = keras.layers.Activation("gelu")(x)
+        return keras.layers.Conv2D(channels, 3, strides, padding="same")(x)
+
+    register_operation("gelu_conv_for_supernet", gelu_conv)
+    space = CellSpace(("gelu_conv_for_supernet", "skip_connect", "sep_conv_3x3"), nodes=2, cells=3, channels=4)
+    layer, x = CellSupernet(space, seed=0), images(8).astype("float32")
+    y = layer(x, training=True)
+    assert y.shape == layer.compute_output_shape(x.shape)
+    assert canonical("gelu_conv_for_supernet") in layer.plans[0].custom
+
+
+def test_seed_decides_all_weights_and_zero_is_a_seed() -> None:
+    def weights(seed: int) -> list[np.ndarray]:
+        layer = CellSupernet(SPACES["thin"], seed=seed)
+        layer.build((None, 8, 8, 3))
+        return [keras.ops.convert_to_numpy(v) for v in layer.trainable_variables]
+
+    assert all(np.array_equal(a, b) for a, b in zip(weights(0), weights(0), strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(weights(0), weights(1), strict=True))
+
+
+def test_config_round_trip_and_bad_partial_channels() -> None:
+    layer = CellSupernet(SPACES["darts"], partial_channels=2, seed=7)
+    again = CellSupernet.from_config(layer.get_config())
+    assert (again.space, again.partial_channels, again.seed) == (layer.space, 2, 7)
+    with pytest.raises(ValueError, match="divide the 4 channels"):
+        CellSupernet(SPACES["darts"], partial_channels=3)

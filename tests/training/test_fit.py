@@ -1,0 +1,220 @@
+"""Order of samples by seed and epoch, checkpoints, and searches that are cut and go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras.ops import convert_to_numpy as to_numpy
+
+from autonas_keras.spaces import CellSpace
+from autonas_keras.supernets import CellSupernet
+from autonas_keras.training import (
+    Augment,
+    BilevelModel,
+    SkipDominance,
+    batches,
+    fit_bilevel,
+    fit_resumable,
+    select_by_perturbation,
+)
+
+SPACE = CellSpace(("sep_conv_3x3", "skip_connect", "none"), nodes=2, cells=3, channels=2)
+RNG = np.random.default_rng(0)
+X, Y = RNG.standard_normal((24, 6, 6, 1)).astype("float32"), RNG.integers(0, 2, 24)
+
+
+class Killed(Exception):
+    pass
+
+
+class KillAfter(keras.callbacks.Callback):
+    """Raise before the given epoch, as a kill between two epochs would end it."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        if self.seen == self.epoch:
+            raise Killed
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.seen = epoch
+
+
+def rows(dataset: tf.data.Dataset, count: int) -> list[list[int]]:
+    return [y.numpy().tolist() for _, y in dataset.take(count)]
+
+
+def test_batches_depend_on_seed_and_epoch_alone() -> None:
+    data = (np.zeros((10, 1)), np.arange(10))
+    whole = rows(batches(data, 3, seed=0), 9)
+    assert rows(batches(data, 3, seed=0, initial_epoch=1), 6) == whole[3:]
+    assert sorted(whole[0] + whole[1] + whole[2]) != whole[0] + whole[1] + whole[2]
+    assert len({*whole[0], *whole[1], *whole[2]}) == 9
+    assert rows(batches(data, 3, seed=1), 9) != whole
+    assert rows(batches(data, 3, seed=-1), 9) != rows(batches(data, 3, seed=1), 9)
+
+
+def test_batches_take_further_orders_when_an_epoch_wants_more_steps() -> None:
+    data = (np.zeros((4, 1)), np.arange(4))
+    long = rows(batches(data, 2, seed=0, steps=5), 10)
+    assert rows(batches(data, 2, seed=0, initial_epoch=1, steps=5), 5) == long[5:]
+    assert rows(batches(data, 99, seed=0), 1)[0] != []
+
+
+def test_augment_is_a_function_of_its_seed_and_keeps_shape_and_dtype() -> None:
+    images = np.random.default_rng(0).integers(0, 255, (5, 8, 9, 3)).astype("uint8")
+    change = Augment(flip=True, shift=2, cutout=3)
+    a, b, c = (change(tf.constant(images), tf.constant(seed)) for seed in ([0, 1], [0, 1], [0, 2]))
+    assert a.dtype == tf.uint8 and a.shape == images.shape
+    assert np.array_equal(a, b) and not np.array_equal(a, c)
+    assert np.array_equal(Augment()(tf.constant(images), tf.constant([0, 1])), images)
+
+
+def test_shift_moves_pixels_and_fills_grey_images_with_zeros() -> None:
+    images = np.zeros((64, 5, 5), "float32")
+    images[:, 2, 2] = 1.0
+    found = Augment(shift=1)(tf.constant(images), tf.constant([3, 4])).numpy()
+    assert np.all(found.sum((1, 2)) == 1.0)
+    places = {tuple(np.argwhere(image)[0]) for image in found}
+    assert places == {(r, c) for r in (1, 2, 3) for c in (1, 2, 3)}
+
+
+def search_model(seed: int = 0) -> BilevelModel:
+    inputs = keras.Input((6, 6, 1))
+    features = keras.layers.GlobalAveragePooling2D()(CellSupernet(SPACE, seed=seed, name="cell")(inputs))
+    features = keras.layers.Dropout(0.3, seed=5)(features)
+    kernel = keras.initializers.GlorotUniform(seed=1)
+    model = BilevelModel(inputs, keras.layers.Dense(2, activation="softmax", kernel_initializer=kernel)(features))
+    model.compile(
+        keras.optimizers.SGD(0.05, momentum=0.9),
+        keras.optimizers.Adam(0.01),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def search(directory: Path | None, seed: int = 0, callbacks: tuple = ()) -> tuple[BilevelModel, dict]:
+    model = search_model(seed)
+    history = fit_bilevel(
+        model,
+        (X[:12], Y[:12]),
+        (X[12:], Y[12:]),
+        epochs=4,
+        batch_size=4,
+        seed=seed,
+        directory=directory,
+        learning_rate=(0.05, 0.001),
+        warmup_epochs=1,
+        callbacks=callbacks,
+        verbose=0,
+    )
+    return model, history.history
+
+
+def test_a_cut_search_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    whole, history = search(tmp_path / "whole")
+    for epoch in (0, 2):
+        directory = tmp_path / f"cut_{epoch}"
+        with pytest.raises(Killed):
+            search(directory, callbacks=(KillAfter(epoch),))
+        again, resumed = search(directory)
+        for a, b in zip(whole.variables, again.variables, strict=True):
+            np.testing.assert_array_equal(to_numpy(a), to_numpy(b), err_msg=a.path)
+        np.testing.assert_array_equal(history["loss"], resumed["loss"])
+    assert np.isnan(history["alpha_loss"][0]) and not np.isnan(history["alpha_loss"][1])
+    assert len(history["loss"]) == 4
+
+
+def test_a_finished_search_is_not_trained_again(tmp_path: Path) -> None:
+    first, _ = search(tmp_path)
+    again, history = search(tmp_path, callbacks=(KillAfter(0),))
+    for a, b in zip(first.architecture_weights, again.architecture_weights, strict=True):
+        np.testing.assert_array_equal(to_numpy(a), to_numpy(b))
+    assert len(history["loss"]) == 4
+
+
+def test_seeds_decide_the_search() -> None:
+    (a, _), (b, _), (c, _) = search(None, 0), search(None, 0), search(None, 1)
+    alphas = [[to_numpy(v) for v in model.architecture_weights] for model in (a, b, c)]
+    assert all(np.array_equal(x, y) for x, y in zip(alphas[0], alphas[1], strict=True))
+    assert not all(np.array_equal(x, y) for x, y in zip(alphas[0], alphas[2], strict=True))
+
+
+def test_skip_dominance_stops_the_search() -> None:
+    class Skips(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+            for layer in self.model.supernets:
+                table = np.zeros(layer.alphas["normal"].shape)
+                table[:, 1] = 5.0
+                layer.alphas["normal"].assign(table)
+
+    _, history = search(None, callbacks=(Skips(), SkipDominance(limit=2, after=1)))
+    assert len(history["loss"]) == 2
+
+
+def test_perturbation_keeps_the_operations_that_the_loss_needs() -> None:
+    model = search_model()
+    layer = model.supernets[0]
+    before = layer.mixture()
+    found = select_by_perturbation(model, (X, Y[:, None]), batch_size=8, seed=0, samples=16)
+    again = select_by_perturbation(model, (X, Y[:, None]), batch_size=8, seed=0, samples=16)
+    assert found == again and found["cell"] in SPACE
+    for kind, table in layer.mixture().items():
+        np.testing.assert_array_equal(table, before[kind])
+
+
+def test_perturbation_finds_the_only_operation_that_can_tell_the_classes() -> None:
+    space = CellSpace(("skip_connect", "max_pool_3x3", "none"), nodes=1, cells=3, channels=2)
+    inputs = keras.Input((6, 6, 1))
+    layer = CellSupernet(space, seed=0, name="cell")
+    features = keras.layers.GlobalAveragePooling2D()(layer(inputs))
+    model = BilevelModel(inputs, keras.layers.Dense(1)(features))
+    model.compile("sgd", loss="mse")
+    # The prediction of the full mixture is the target: whatever is taken away, the loss grows with its part in it.
+    for kind in layer.alphas:
+        layer.alphas[kind].assign(np.tile([[-9.0, 9.0, -9.0]], (len(space.edges), 1)))
+    with layer.frozen(batch_statistics=True):
+        target = to_numpy(model(X[:8]))
+    found = select_by_perturbation(model, (X[:8], target), batch_size=8, seed=0)["cell"]
+    assert {operation for kind in space.cell_types for node in space.cell(found, kind).nodes for operation, _ in node} == {
+        "max_pool_3x3"
+    }
+
+
+def test_fit_resumable_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    def train(directory: Path, callbacks: tuple = ()) -> tuple[list[np.ndarray], dict]:
+        inputs = keras.Input((6, 6, 1))
+        x = keras.layers.Conv2D(3, 3, kernel_initializer=keras.initializers.GlorotUniform(seed=1))(inputs)
+        x = keras.layers.Dropout(0.5, seed=2)(keras.layers.BatchNormalization()(x))
+        x = keras.layers.GlobalAveragePooling2D()(x)
+        kernel = keras.initializers.GlorotUniform(seed=3)
+        model = keras.Model(inputs, keras.layers.Dense(2, "softmax", kernel_initializer=kernel)(x))
+        rate = keras.optimizers.schedules.CosineDecay(0.01, 20)
+        model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        history = fit_resumable(
+            model,
+            (X, Y),
+            (X, Y),
+            epochs=3,
+            batch_size=8,
+            seed=0,
+            directory=directory,
+            callbacks=callbacks,
+            verbose=0,
+            augment=Augment(shift=1),
+        )
+        return [to_numpy(v) for v in model.variables], history.history
+
+    whole, history = train(tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(tmp_path / "cut", (KillAfter(1),))
+    again, resumed = train(tmp_path / "cut")
+    assert all(np.array_equal(a, b) for a, b in zip(whole, again, strict=True))
+    assert history["val_loss"] == resumed["val_loss"] and len(history["val_loss"]) == 3
