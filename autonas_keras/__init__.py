@@ -1,0 +1,73 @@
+"""Neural architecture search for AutoKeras users: one import is enough."""
+
+from autonas_keras import blocks, evaluation, layers, reporting, spaces, supernets, tasks, training, tuners
+from autonas_keras.blocks import (
+    CellBlock,
+    ClassificationHead,
+    ConvBlock,
+    DenseBlock,
+    EfficientNetBlock,
+    Embedding,
+    Flatten,
+    ImageAugmentation,
+    ImageBlock,
+    ImageInput,
+    Input,
+    Merge,
+    Normalization,
+    RegressionHead,
+    ResNetBlock,
+    RNNBlock,
+    SpatialReduction,
+    StructuredDataBlock,
+    StructuredDataInput,
+    TemporalReduction,
+    TextBlock,
+    TextInput,
+    XceptionBlock,
+)
+from autonas_keras.layers import register_operation
+from autonas_keras.spaces import Architecture
+from autonas_keras.tasks import AutoModel, ImageClassifier, ImageRegressor
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Architecture",
+    "AutoModel",
+    "CellBlock",
+    "ClassificationHead",
+    "ConvBlock",
+    "DenseBlock",
+    "EfficientNetBlock",
+    "Embedding",
+    "Flatten",
+    "ImageAugmentation",
+    "ImageBlock",
+    "ImageClassifier",
+    "ImageInput",
+    "ImageRegressor",
+    "Input",
+    "Merge",
+    "Normalization",
+    "RNNBlock",
+    "RegressionHead",
+    "ResNetBlock",
+    "SpatialReduction",
+    "StructuredDataBlock",
+    "StructuredDataInput",
+    "TemporalReduction",
+    "TextBlock",
+    "TextInput",
+    "XceptionBlock",
+    "blocks",
+    "evaluation",
+    "layers",
+    "register_operation",
+    "reporting",
+    "spaces",
+    "supernets",
+    "tasks",
+    "training",
+    "tuners",
+]

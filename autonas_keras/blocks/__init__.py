@@ -24,7 +24,7 @@ from autokeras import (
 )
 
 from autonas_keras.blocks.cell import CellBlock, Network, SearchedBlock
-from autonas_keras.blocks.graph import Graph
+from autonas_keras.blocks.graph import Graph, alone
 from autonas_keras.blocks.heads import ClassificationHead, RegressionHead
 
 __all__ = [
@@ -54,4 +54,5 @@ __all__ = [
     "TextBlock",
     "TextInput",
     "XceptionBlock",
+    "alone",
 ]

@@ -56,7 +56,9 @@ class Graph(graph_module.Graph):
         names = [part.name for part in self.blocks]
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
-            raise ValueError(f"Expected every block of a graph to have its own name, got {twice[0]!r} twice; rename one.")
+            raise ValueError(
+                f"Expected every block of a graph to have its own name, got {twice[0]!r} twice; rename one."
+            )
         searched = self.searched
         for part in searched:
             part.layer_prefix = f"{part.name}_" if len(searched) > 1 else ""
@@ -107,7 +109,8 @@ class Graph(graph_module.Graph):
                 given = [tensors[self._node_to_id[node]] for node in part.inputs]
                 for node, tensor in zip(part.outputs, tree.flatten(part.build(hp, inputs=given)), strict=True):
                     tensors[self._node_to_id[node]] = tensor
-            return keras.Model(entries, [tensors[self._node_to_id[node]] for node in self.outputs], name="network")
+            outputs = [tensors[self._node_to_id[node]] for node in self.outputs]
+            return keras.Model(alone(entries), alone(outputs), name="network")
 
     @staticmethod
     def _enter(node: Any, hp: Any) -> tuple[Any, Any]:
@@ -127,6 +130,14 @@ class Graph(graph_module.Graph):
             return super()._compile_keras_model(hp, model)
         model.compile(optimizer=self.optimizer(), **self.compile_arguments())
         return model
+
+    def _get_metrics(self) -> dict[str, list[Any]]:
+        """Metrics by head, new ones each time: Keras does not reset one that another model used before."""
+
+        def fresh(metric: Any) -> Any:
+            return type(metric).from_config(metric.get_config()) if isinstance(metric, keras.metrics.Metric) else metric
+
+        return {name: [fresh(metric) for metric in metrics] for name, metrics in super()._get_metrics().items()}
 
     def compile_arguments(self, training: bool = True) -> dict[str, Any]:
         """Losses and metrics by head, with the weights that bring losses to one scale while training."""
@@ -153,3 +164,8 @@ class Graph(graph_module.Graph):
     def save(self, filepath: str) -> None:
         """Write the configuration as JSON, at once or not at all."""
         write_atomically(filepath, json.dumps(self.get_config()))
+
+
+def alone(tensors: list[Any]) -> Any:
+    """The only tensor of a list, or the list: a model made of lists is exported with lists in its signature."""
+    return tensors[0] if len(tensors) == 1 else tensors

@@ -19,9 +19,7 @@ class Given(DurableOracle):
         **kwargs: As keras_tuner.Oracle takes them.
     """
 
-    def __init__(
-        self, objective: Any = None, proposals: Sequence[Mapping[str, Any]] = (), **kwargs: Any
-    ) -> None:
+    def __init__(self, objective: Any = None, proposals: Sequence[Mapping[str, Any]] = (), **kwargs: Any) -> None:
         super().__init__(objective=objective, **kwargs)
         self.proposals = [dict(values) for values in proposals]
 

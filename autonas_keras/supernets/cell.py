@@ -133,7 +133,10 @@ class CellSupernet(keras.layers.Layer):
         self._draws = self.add_weight(shape=(), initializer="zeros", dtype="int32", trainable=False, name="draws")
         self._heat = self._add("temperature", (), keras.initializers.Constant(self.temperature[0]), trainable=False)
         stem = space.channels * (1 if space.topology == "dense" else 3)
-        self._stem = self._kernel("stem", (3, 3, int(input_shape[-1]), stem))
+        channels = input_shape[-1]
+        if channels is None:
+            raise ValueError("Expected an input with a known number of channels, got None; give the input its shape.")
+        self._stem = self._kernel("stem", (3, 3, int(channels), stem))
         self._stem_scale = self._add("stem_gamma", (stem,), "ones")
         self._stem_shift = self._add("stem_beta", (stem,), "zeros")
         self._cells: list[dict[str, Any]] = []
@@ -375,12 +378,12 @@ class CellSupernet(keras.layers.Layer):
     ) -> tf.Tensor:
         moving, first = weights["moving"], statistics.used
         if plan.custom:
-            kernels = {name: self._read(k) for name, k in zip(plan.variables(), weights["kernels"], strict=True)}
+            named = {name: self._read(k) for name, k in zip(plan.variables(), weights["kernels"], strict=True)}
 
             def custom(source: int, node: int, operation: str, x: tf.Tensor) -> tf.Tensor:
                 return weights["edges"][source, node, operation](x, training=statistics.training)
 
-            y = mixed_cell(plan, states, kernels, mixture, bypass, statistics, custom)
+            y = mixed_cell(plan, states, named, mixture, bypass, statistics, custom)
             self._update(moving, statistics)
             return y
         cell = shared_cell(plan, statistics.training, self._frozen, self.compute_dtype)

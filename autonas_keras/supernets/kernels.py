@@ -115,11 +115,22 @@ class Statistics:
         elif self.training:
             empty = tf.constant([], tf.float32)
             y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-                x=x, scale=scale, offset=tf.zeros_like(scale), mean=empty, variance=empty, epsilon=EPSILON, is_training=True
+                x=x,
+                scale=scale,
+                offset=tf.zeros_like(scale),
+                mean=empty,
+                variance=empty,
+                epsilon=EPSILON,
+                is_training=True,
             )
         else:
             y, *_ = tf.raw_ops.FusedBatchNormV3(
-                x=x, scale=scale, offset=tf.zeros_like(scale), mean=mean, variance=variance, epsilon=EPSILON,
+                x=x,
+                scale=scale,
+                offset=tf.zeros_like(scale),
+                mean=mean,
+                variance=variance,
+                epsilon=EPSILON,
                 is_training=False,
             )
         if self.training:

@@ -206,9 +206,7 @@ def _node(plan: CellPlan, parts: list[tf.Tensor], passed: list[tf.Tensor]) -> tf
     # Channels are shuffled so that the next node's operations see others than this one's.
     shape = tf.shape(total)
     grouped = tf.reshape(total, tf.concat([shape[:3], [plan.partial, plan.width]], 0))
-    return tf.ensure_shape(
-        tf.reshape(tf.transpose(grouped, (0, 1, 2, 4, 3)), shape), (None, None, None, plan.channels)
-    )
+    return tf.ensure_shape(tf.reshape(tf.transpose(grouped, (0, 1, 2, 4, 3)), shape), (None, None, None, plan.channels))
 
 
 def _source(

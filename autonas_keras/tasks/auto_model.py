@@ -19,7 +19,7 @@ from autokeras.engine.tuner import AutoTuner
 from autonas_keras.blocks import CellBlock, Graph, Merge, Normalization, RegressionHead
 from autonas_keras.evaluation import check_limits
 from autonas_keras.reporting import plot_architecture
-from autonas_keras.spaces import Architecture, CellSpace, get_space
+from autonas_keras.spaces import Architecture, CellSpace, close_names, get_space
 from autonas_keras.tasks import convert
 from autonas_keras.tasks.data import check_batch_size, fingerprint
 from autonas_keras.tasks.targets import Labels, Numbers
@@ -82,6 +82,7 @@ class AutoModel(auto_model.AutoModel):
         graph = self._build_graph()
         self._heads = [node.in_blocks[0] for node in self.outputs]
         self._targets: list[Labels | Numbers] | None = None
+        _check_objective(objective, self._heads)
         if foreign:
             self.seed = seed
             self.tuner = tuner(
@@ -103,7 +104,11 @@ class AutoModel(auto_model.AutoModel):
         self.seed = int(seed)
         objective_fact = objective if isinstance(objective, str) else repr(objective)
         self._project.claim(
-            tuner=method.facts(), graph=_graph_facts(graph), limits=self.limits, objective=objective_fact, seed=self.seed
+            tuner=method.facts(),
+            graph=_graph_facts(graph),
+            limits=self.limits,
+            objective=objective_fact,
+            seed=self.seed,
         )
         self.tuner = method.make(
             hypermodel=graph,
@@ -190,7 +195,9 @@ class AutoModel(auto_model.AutoModel):
                 validation_split=split, verbose=verbose, batch_size=batch_size, **kwargs,
             )  # fmt: skip
         if kwargs:
-            raise TypeError(f"Expected no further arguments of fit for tuner {self.tuner.method.name!r}, got {sorted(kwargs)}.")
+            raise TypeError(
+                f"Expected no further arguments of fit for tuner {self.tuner.method.name!r}, got {sorted(kwargs)}."
+            )
         self._project.claim(
             data=self._describe(data, split),
             fit={"epochs": epochs, "batch_size": batch_size, "validation_split": split},
@@ -259,7 +266,9 @@ class AutoModel(auto_model.AutoModel):
             ValueError: When nothing was fitted yet, or the inputs are not like those of the training.
         """
         x = self._inputs_for_model(x)
-        outputs = self.tuner.get_best_model().predict(x, batch_size=check_batch_size(batch_size), verbose=verbose, **kwargs)
+        outputs = self.tuner.get_best_model().predict(
+            x, batch_size=check_batch_size(batch_size), verbose=verbose, **kwargs
+        )
         assert self._targets is not None
         found = [target.decode(array) for target, array in zip(self._targets, tree.flatten(outputs), strict=True)]
         return found[0] if len(found) == 1 else found
@@ -326,6 +335,21 @@ class AutoModel(auto_model.AutoModel):
         return self.tuner
 
 
+def _check_objective(objective: Any, heads: Sequence[Any]) -> None:
+    """Refuse an objective that no head reports, before it is missed at the end of a search."""
+    known = {"loss"}
+    for head in heads:
+        names = [m if isinstance(m, str) else getattr(m, "name", getattr(m, "__name__", "")) for m in head.metrics]
+        known.update(names if len(heads) == 1 else [f"{head.name}_{name}" for name in ("loss", *names)])
+    known |= {f"val_{name}" for name in known}
+    for wanted in tree.flatten(objective):
+        name = wanted if isinstance(wanted, str) else getattr(wanted, "name", None)
+        if name not in known:
+            raise ValueError(
+                f"Expected an objective that the heads report, got {name!r}{close_names(str(name), known)}."
+            )
+
+
 def _graph_facts(graph: Graph) -> dict[str, Any]:
     """What makes a graph the same search, without what data tells it later or a process counts."""
     learnt = {"num_classes", "output_dim", "shape", "loss", "metrics", "column_names", "column_types"}
@@ -340,5 +364,3 @@ def _graph_facts(graph: Graph) -> dict[str, Any]:
         "edges": [config["block_inputs"], config["block_outputs"], config["outputs"]],
     }
     return json.loads(json.dumps(facts))
-
-

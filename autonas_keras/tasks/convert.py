@@ -55,7 +55,7 @@ def training_data(model: Any, x: Any, y: Any, validation_split: float, validatio
         raise ValueError("Expected x, got None; pass the inputs to learn from.")
     x, y = pair(x, y, "x")
     arrays = inputs(model, x, "x", None)
-    given = as_parts(y, len(model._heads), "y")
+    given = _target_parts(y, len(model._heads), "y")
     names = ["y"] if len(given) == 1 else [f"y[{i}]" for i in range(len(given))]
     check_lengths({**_named(arrays, "x"), **{n: as_array(part, n) for n, part in zip(names, given, strict=True)}}, 2)
     targets = [_target(head, part, name) for head, part, name in zip(model._heads, given, names, strict=True)]
@@ -66,9 +66,7 @@ def training_data(model: Any, x: Any, y: Any, validation_split: float, validatio
         rows = split_indices(
             len(tree.flatten(arrays)[0]), validation_split, model.seed or 0, _classes(targets, given, names)
         )
-        train, validation = (
-            tree.map_structure(lambda a, i=index: a[i], (arrays, encodings)) for index in rows
-        )
+        train, validation = (tree.map_structure(lambda a, i=index: a[i], (arrays, encodings)) for index in rows)
         return TrainingData(*train, validation, targets)
     x_val, y_val = _validation_pair(validation_data)
     shapes = [array.shape[1:] for array in tree.flatten(arrays)]
@@ -128,7 +126,7 @@ def inputs(model: Any, x: Any, name: str, shapes: Sequence[tuple[int, ...]] | No
 
 def encoded(targets: Sequence[Labels | Numbers], y: Any, name: str) -> Any:
     """The targets as the network learns them, an array or a tuple of arrays."""
-    parts = as_parts(y, len(targets), name)
+    parts = _target_parts(y, len(targets), name)
     names = [name] if len(parts) == 1 else [f"{name}[{i}]" for i in range(len(parts))]
     arrays = [target.encode(part, called) for target, part, called in zip(targets, parts, names, strict=True)]
     return arrays[0] if len(arrays) == 1 else tuple(arrays)
@@ -155,6 +153,12 @@ def check_same(x: Any, y: Any) -> None:
 def _named(arrays: Any, name: str) -> dict[str, np.ndarray]:
     flat = tree.flatten(arrays)
     return {name if len(flat) == 1 else f"{name}[{i}]": array for i, array in enumerate(flat)}
+
+
+def _target_parts(y: Any, count: int, name: str) -> list[Any]:
+    if count == 1 and isinstance(y, (list, tuple)) and len(y) == 1 and np.ndim(y[0]) > 0:
+        return [y[0]]  # the targets of the only head, in a list
+    return as_parts(y, count, name)
 
 
 def _target(head: Any, y: Any, name: str) -> Labels | Numbers:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from autonas_keras.tasks.sources import as_array, type_name
 
@@ -23,10 +22,6 @@ def as_parts(data: Any, count: int, name: str) -> list[Any]:
     if isinstance(data, Mapping):
         data = list(data.values())
     if count == 1:
-        whole = isinstance(data, (list, tuple)) and len(data) == 1 and np.ndim(data[0]) > 0
-        if whole and isinstance(data[0], (np.ndarray, pd.Series, pd.DataFrame)):
-            inner = as_array(data[0], name)
-            return [inner] if inner.ndim != 3 and len(inner) != 1 else [data]
         return [data]
     if not isinstance(data, (list, tuple)) or len(data) != count:
         got = f"{len(data)}" if isinstance(data, (list, tuple)) else f"one {type_name(data)}"
@@ -99,6 +94,8 @@ def as_images(data: Any, name: str = "x", shape: tuple[int, ...] | None = None) 
         ValueError: When the rank or the shape is another, an axis is empty, or a pixel is not finite.
     """
     array = as_array(data, name)
+    if isinstance(data, (list, tuple)) and len(data) == 1 and (array.ndim == 5 or array.shape[-1] not in (1, 3, 4)):
+        array = array[0] if array.ndim > 3 else array  # the images of the only input, in a list
     if array.ndim not in (3, 4):
         raise ValueError(
             f"Expected images in {name} of shape (samples, height, width) or (samples, height, width, channels), "

@@ -206,7 +206,9 @@ class BilevelModel(keras.Model):
         slopes = self._decayed(tape.gradient(loss, weights, unconnected_gradients="zero"), weights, self.weight_decay)
         # Keras's velocity is -rate times the momentum buffer of the published code.
         momentum = self.optimizer.momentum
-        moves = [tf.convert_to_tensor(v) * momentum for v in self.optimizer.momentums] if momentum else [0.0] * len(weights)
+        moves = (
+            [tf.convert_to_tensor(v) * momentum for v in self.optimizer.momentums] if momentum else [0.0] * len(weights)
+        )
         unrolled = [w + m - rate * g for w, m, g in zip(weights, moves, slopes, strict=True)]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([*unrolled, *alphas])
@@ -219,7 +221,12 @@ class BilevelModel(keras.Model):
         return value, [d - rate * i for d, i in zip(direct, implicit, strict=True)]
 
     def _alpha_slope(
-        self, weights: Sequence[tf.Tensor], vector: Sequence[tf.Tensor], size: tf.Tensor, alphas: Sequence[tf.Tensor], train: Any
+        self,
+        weights: Sequence[tf.Tensor],
+        vector: Sequence[tf.Tensor],
+        size: tf.Tensor,
+        alphas: Sequence[tf.Tensor],
+        train: Any,
     ) -> list[tf.Tensor]:
         """Gradient of the training loss with respect to the alphas at ``weights + size * vector``."""
         moved = [w + size * v for w, v in zip(weights, vector, strict=True)]

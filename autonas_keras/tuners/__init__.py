@@ -9,9 +9,7 @@ from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method, changed
 from autonas_keras.tuners.trials import Bayesian, Greedy, Hyperband, Random, TrialTuner
 
-TUNERS: dict[str, type[Method]] = {
-    method.name: method for method in (Darts, Random, Greedy, Bayesian, Hyperband)
-}
+TUNERS: dict[str, type[Method]] = {method.name: method for method in (Darts, Random, Greedy, Bayesian, Hyperband)}
 
 
 def get_method(tuner: str | Method | type[Method], **settings: object) -> Method:

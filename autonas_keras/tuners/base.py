@@ -43,6 +43,8 @@ class SearchTuner(AutoTuner):
         **kwargs: As keras_tuner.Tuner takes them.
     """
 
+    shows_trials = True  # whether KerasTuner prints a table for each
+
     def __init__(
         self,
         oracle: DurableOracle,
@@ -127,7 +129,7 @@ class SearchTuner(AutoTuner):
             self._declare()
             self.save()
             self._data, self._validation = data, validation
-            Tuner.search(self, verbose=verbose)
+            Tuner.search(self, verbose=verbose if self.shows_trials else 0)
             if not self._completed():
                 self._explain_failure()
             self._train_final(data, validation, together=validation_split > 0)
@@ -197,6 +199,9 @@ class SearchTuner(AutoTuner):
             callbacks=callbacks,
             verbose=self._fit["verbose"],
         )
+        if plan.verbose:
+            found = self.architecture(self.best_trial.hyperparameters) if self.graph.searched else "a network"
+            print(f"Found {found}\nTraining it for {plan.epochs} epochs on {len(tree.flatten(data)[0]):,} samples.")
         start = time.perf_counter()
         model, history = train(self.graph, self.best_trial.hyperparameters, data, plan)
         record = {"epoch": list(history.epoch), "history": history.history, "seconds": time.perf_counter() - start}
@@ -281,5 +286,3 @@ class SearchTuner(AutoTuner):
         names = ["trial", "architecture", "score", "params", "flops", "seconds", "status"]
         table = pd.DataFrame(rows, columns=list(rows[0]) if rows else names)
         return table.sort_values("score", ascending=minimise, na_position="last", ignore_index=True)
-
-

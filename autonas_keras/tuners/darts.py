@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tree
 
-from autonas_keras.blocks import Graph, Network
+from autonas_keras.blocks import Graph, Network, alone
 from autonas_keras.blocks.isolation import own_randomness
 from autonas_keras.evaluation import model_costs
 from autonas_keras.oracles import Given
@@ -92,6 +92,7 @@ class DartsTuner(SearchTuner):
     """Trains one supernet by bilevel optimisation; its only trial is the architecture that the alphas favour."""
 
     method: Darts
+    shows_trials = False
 
     def on_search_begin(self) -> None:
         if self._completed():
@@ -117,9 +118,9 @@ class DartsTuner(SearchTuner):
         model = self._supernet()
         adapt(model, x)
         if self._fit["verbose"]:
-            print(f"Searching for {epochs} epochs on {len(learn)} + {len(choose)} samples.")
+            print(f"Searching for {epochs} epochs on {len(learn):,} + {len(choose):,} samples.")
         samples = len(tree.flatten(x)[0])
-        fit_bilevel(
+        history = fit_bilevel(
             model,
             *(tree.map_structure(lambda a, rows=rows: a[rows], (x, self._named(y))) for rows in (learn, choose)),
             epochs=epochs,
@@ -135,9 +136,10 @@ class DartsTuner(SearchTuner):
         metrics = model.evaluate(
             self._validation[0], self._named(self._validation[1]), batch_size=size, verbose=0, return_dict=True
         )
+        learnt = {name: values[-1] for name, values in history.history.items() if name in metrics}
         found = {
             "decisions": dict(architecture),
-            "metrics": {f"val_{name}": float(value) for name, value in metrics.items()},
+            "metrics": {**learnt, **{f"val_{name}": float(value) for name, value in metrics.items()}},
             "seconds": time.perf_counter() - start,
         }
         write_atomically(file, json.dumps(found))
@@ -150,7 +152,7 @@ class DartsTuner(SearchTuner):
 
         with own_randomness(seed), self.graph.building(Network(supernet=layer)):
             built = self.graph.assemble(self.oracle.get_space())
-        model = BilevelModel(built.inputs, built.outputs)
+        model = BilevelModel(alone(built.inputs), alone(built.outputs))
         model.compile(
             keras.optimizers.SGD(method.search_learning_rate[0], momentum=0.9),
             keras.optimizers.Adam(method.alpha_learning_rate, beta_1=0.5, beta_2=0.999),

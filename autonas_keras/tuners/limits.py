@@ -33,9 +33,7 @@ class GraphCosts:
 
     def _inside(self, architecture: Mapping[str, Option]) -> dict[str, int]:
         point = architecture if isinstance(architecture, Architecture) else Architecture(tuple(architecture.items()))
-        parts = [
-            architecture_costs(space, point.scope(name), shape, 1) for name, (space, shape) in self.blocks.items()
-        ]
+        parts = [architecture_costs(space, point.scope(name), shape, 1) for name, (space, shape) in self.blocks.items()]
         return {name: sum(part[name] for part in parts) for name in ("params", "flops")}
 
     def of(self, architecture: Mapping[str, Option]) -> dict[str, int]:

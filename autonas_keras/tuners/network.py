@@ -14,7 +14,7 @@ import tensorflow as tf
 import tree
 from autokeras.nodes import ImageInput
 
-from autonas_keras.blocks import ClassificationHead, Graph, Network
+from autonas_keras.blocks import ClassificationHead, Graph, Network, alone
 from autonas_keras.blocks.isolation import fresh_names, own_randomness
 from autonas_keras.layers import DropPath, copy_weights
 from autonas_keras.training import fit_resumable, steps_per_epoch
@@ -159,7 +159,7 @@ def _with_auxiliary(graph: Graph, model: keras.Model) -> keras.Model:
     x = keras.layers.Dense(model.outputs[0].shape[-1], name="auxiliary_logits")(x)
     activation = model.get_layer(graph.outputs[0].in_blocks[0].name).activation
     x = keras.layers.Activation(activation, name="auxiliary")(x)
-    return keras.Model(model.inputs, [*model.outputs, x], name="network")
+    return keras.Model(alone(model.inputs), [*model.outputs, x], name="network")
 
 
 def _auxiliary_arguments(graph: Graph, arguments: dict[str, Any], weight: float) -> dict[str, Any]:
@@ -199,7 +199,7 @@ def adapt(model: keras.Model, x: Any) -> None:
             continue
         with fresh_names():
             sources = keras.utils.get_source_inputs(layer.input)
-            before = keras.Model(sources, layer.input)
+            before = keras.Model(alone(sources), layer.input)
         if before.trainable_weights or getattr(layer, "input_mean", None) is not None:
             continue
 
@@ -207,12 +207,12 @@ def adapt(model: keras.Model, x: Any) -> None:
             given = [arrays[tensor.name] for tensor in sources]
             for start in range(0, len(given[0]), CHUNK):
                 chunk = [np.asarray(array[start : start + CHUNK]) for array in given]
-                yield before(chunk)
+                yield before(alone(chunk))
 
         spec = tf.TensorSpec((None, *layer.input.shape[1:]), layer.input.dtype)
         layer.adapt(tf.data.Dataset.from_generator(parts, output_signature=spec))
         if isinstance(layer, keras.layers.Normalization):
-            variance = np.array(layer.adapt_variance)
+            variance = keras.ops.convert_to_numpy(layer.adapt_variance)
             layer.adapt_variance.assign(np.where(variance < 1e-12, 1.0, variance).astype(variance.dtype))
             layer.finalize_state()
 

@@ -15,6 +15,7 @@ from autonas_keras.oracles.saving import write_atomically
 
 FOREIGN = ("oracle.json", "tuner0.json", "graph")  # what projects of AutoKeras and KerasTuner hold
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOTDIR)
+TENSORFLOW_WORDS = ("No space left on device", "Read-only file system", "Permission denied", "Disk quota exceeded")
 
 
 class Project:
@@ -32,7 +33,7 @@ class Project:
 
     def __init__(self, directory: str | Path | None, name: str, overwrite: bool = False) -> None:
         self.path = Path(directory or ".") / name
-        with self.writing():
+        with self.writing(anything=True):
             if overwrite and self.path.is_dir():
                 shutil.rmtree(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
@@ -60,9 +61,9 @@ class Project:
         known = self.read()
         for name, value in facts.items():
             if name in known and known[name] != value:
-                old, new = _difference(known[name], value)
+                where, old, new = _difference(name, known[name], value)
                 raise ValueError(
-                    f"Expected the search that {self.path} belongs to, with {name.replace('_', ' ')} {old}, got {new}; "
+                    f"Expected the search that {self.path} belongs to, with {where} = {old}, got {new}; "
                     "choose another project_name, or pass overwrite=True to start over."
                 )
         if any(name not in known for name in facts):
@@ -70,30 +71,41 @@ class Project:
                 write_atomically(self._file, json.dumps({**known, **facts}, indent=1))
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Turn errors of the file system inside into one clear sentence."""
+    def writing(self, anything: bool = False) -> Iterator[None]:
+        """Turn errors of a folder that is full or cannot be written into one clear sentence.
+
+        Args:
+            anything: Whether every error of the file system inside means this.
+        """
         try:
             yield
         except OSError as error:
-            if error.errno not in UNWRITABLE:
+            if not anything and error.errno not in UNWRITABLE:
                 raise
-            raise OSError(
-                error.errno,
-                f"Expected a directory with room that can be written, got {self.path} ({error.strerror}); "
-                "free some space or pass another directory",
-            ) from error
+            raise self._unwritable(error.strerror or str(error), error.errno) from error
+        except Exception as error:
+            # TensorFlow's checkpoints have errors of their own, told by their text.
+            words = next((words for words in TENSORFLOW_WORDS if words in str(error)), None)
+            if words is None:
+                raise
+            raise self._unwritable(words, errno.ENOSPC) from error
+
+    def _unwritable(self, reason: str, number: int | None) -> OSError:
+        return OSError(
+            number,
+            f"Expected a directory with room that can be written, got {self.path} ({reason}); "
+            "free some space or pass another directory",
+        )
 
 
-def _difference(old: Any, new: Any) -> tuple[str, str]:
-    """The parts of two values that differ, short enough for a sentence."""
+def _difference(where: str, old: Any, new: Any) -> tuple[str, str, str]:
+    """The first place where two values differ, and what each has there, short enough for a sentence."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in (*old, *new):
-            if old.get(key) != new.get(key):
-                a, b = _difference(old.get(key), new.get(key))
-                return f"{key}={a}", f"{key}={b}"
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        return next(_difference(a, b) for a, b in zip(old, new, strict=True) if a != b)
-    return _short(old), _short(new)
+        key = next(key for key in (*old, *new) if old.get(key) != new.get(key))
+        return _difference(f"{where}.{key}", old.get(key), new.get(key))
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new) and isinstance(old[0], (dict, list)):
+        return next(_difference(where, a, b) for a, b in zip(old, new, strict=True) if a != b)
+    return where, _short(old), _short(new)
 
 
 def _short(value: Any) -> str:

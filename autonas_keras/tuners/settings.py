@@ -47,7 +47,9 @@ class Method:
         _check(self, "cutout", lambda v: v is None or (_whole(v) and v >= 0), "a number of pixels or None")
         _check(self, "drop_path", lambda v: v is None or (_number(v) and 0 <= v < 1), "a number in [0, 1) or None")
         _check(self, "auxiliary", lambda v: v is None or (_number(v) and v >= 0), "a number or None")
-        _check(self, "augment", lambda v: v is None or isinstance(v, (bool, Augment)), "True, False, an Augment or None")
+        _check(
+            self, "augment", lambda v: v is None or isinstance(v, (bool, Augment)), "True, False, an Augment or None"
+        )
 
     def make(self, **kwargs: Any) -> Any:
         """The tuner of this method, an AutoTuner; ``kwargs`` are those of ``SearchTuner``."""
@@ -108,5 +110,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Augment):
         return {entry.name: getattr(value, entry.name) for entry in fields(value)}
     return list(value) if isinstance(value, tuple) else value
-
-

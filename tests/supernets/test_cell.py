@@ -173,7 +173,10 @@ def test_frozen_pass_gives_no_kernel_gradient_and_moves_no_statistic() -> None:
     cells = [g for v, g in zip(kernels, found, strict=False) if "stem" not in v.name]
     assert all(g is None or not np.any(g) for g in cells)
     assert all(np.any(g) for g in found[len(kernels) :])
-    assert all(np.array_equal(a, keras.ops.convert_to_numpy(v)) for a, v in zip(before, layer.non_trainable_variables, strict=True))
+    assert all(
+        np.array_equal(a, keras.ops.convert_to_numpy(v))
+        for a, v in zip(before, layer.non_trainable_variables, strict=True)
+    )
 
 
 def test_every_weight_of_the_mixture_gets_a_gradient() -> None:

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras.ops import convert_to_numpy as to_numpy
 
 from autonas_keras.spaces import CellSpace
 from autonas_keras.supernets import CellSupernet
 from autonas_keras.training import BilevelModel
-from keras.ops import convert_to_numpy as to_numpy
 
 
 @pytest.fixture
@@ -42,7 +42,9 @@ def toy(order: int, momentum: float = 0.0, **kwargs: float) -> tuple[BilevelMode
     inputs = keras.Input((1,))
     layer = Toy()
     model = BilevelModel(inputs, layer(inputs))
-    model.compile(keras.optimizers.SGD(0.1, momentum=momentum), keras.optimizers.SGD(1.0), loss="mse", order=order, **kwargs)
+    model.compile(
+        keras.optimizers.SGD(0.1, momentum=momentum), keras.optimizers.SGD(1.0), loss="mse", order=order, **kwargs
+    )
     train = (np.ones((1, 1)), np.zeros((1, 1)))
     validation = (np.zeros((1, 1)), np.full((1, 1), 3.0))
     as_tensors = [tuple(tf.constant(part) for part in batch) for batch in (train, validation)]
@@ -162,7 +164,9 @@ def test_gumbel_draws_one_operation_and_repeats_by_seed_and_count() -> None:
     assert float(layers[0]._heat) == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [({"order": 3}, "1 or 2"), ({"order": 2, "optimizer": "adam"}, "SGD")])
+@pytest.mark.parametrize(
+    ("arguments", "message"), [({"order": 3}, "1 or 2"), ({"order": 2, "optimizer": "adam"}, "SGD")]
+)
 def test_bad_arguments_are_one_sentence(arguments: dict, message: str) -> None:
     inputs = keras.Input((1,))
     model = BilevelModel(inputs, Toy()(inputs))

@@ -183,9 +183,9 @@ def test_perturbation_finds_the_only_operation_that_can_tell_the_classes() -> No
     with layer.frozen(batch_statistics=True):
         target = to_numpy(model(X[:8]))
     found = select_by_perturbation(model, (X[:8], target), batch_size=8, seed=0)["cell"]
-    assert {operation for kind in space.cell_types for node in space.cell(found, kind).nodes for operation, _ in node} == {
-        "max_pool_3x3"
-    }
+    assert {
+        operation for kind in space.cell_types for node in space.cell(found, kind).nodes for operation, _ in node
+    } == {"max_pool_3x3"}
 
 
 def test_fit_resumable_goes_on_to_the_same_bits(tmp_path: Path) -> None:

@@ -1,0 +1,27 @@
+"""Small data and spaces that tests share."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from autonas_keras.spaces import CellSpace
+
+SPACE = CellSpace(operations=("sep_conv_3x3", "skip_connect", "none"), nodes=2, cells=3, channels=4)
+TINY = CellSpace(operations=("max_pool_3x3", "skip_connect", "conv_1x1"), nodes=1, cells=2, channels=2)
+
+
+@cache
+def _digits() -> Any:
+    return load_digits()
+
+
+def digits(count: int = 120, classes: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """Digits of 8x8 grey pixels, the same number of each class."""
+    data = _digits()
+    rows = np.concatenate([np.flatnonzero(data.target == c)[: count // classes] for c in range(classes)])
+    rows = np.random.default_rng(0).permutation(rows)
+    return data.images[rows].astype(np.float32), data.target[rows]

@@ -1,0 +1,150 @@
+"""A search that is killed at any moment goes on, and ends as one that never was."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from autonas_keras.tasks import ImageClassifier
+from autonas_keras.training import checkpoint as checkpoint_module
+from autonas_keras.tuners import base, darts, trials
+from tests.tasks.small import TINY, digits
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the package catches it."""
+
+
+def dies(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, when: int, after: bool = False) -> None:
+    """Let the ``when``-th call of a function die, before or after its work; the calls after it are as ever."""
+    original, calls = getattr(owner, name), []
+
+    def dying(*args: Any, **kwargs: Any) -> Any:
+        calls.append(1)
+        result = original(*args, **kwargs) if after or len(calls) != when else None
+        if len(calls) == when:
+            raise Killed
+        return result
+
+    monkeypatch.setattr(owner, name, dying)
+
+
+def fitted(folder: Path, tuner: str = "darts") -> ImageClassifier:
+    x, y = digits(80)
+    settings: dict[str, Any] = {"search_epochs": 3, "warmup_epochs": 1} if tuner == "darts" else {"max_trials": 2}
+    clf = ImageClassifier(tuner=tuner, space=TINY, seed=0, directory=folder, **settings)
+    clf.fit(x, y, epochs=3, batch_size=16, verbose=0)
+    return clf
+
+
+def same(a: ImageClassifier, b: ImageClassifier) -> None:
+    assert a.best_architecture == b.best_architecture
+    for left, right in zip(a.export_model().get_weights(), b.export_model().get_weights(), strict=True):
+        np.testing.assert_array_equal(left, right)
+    columns = [name for name in a.leaderboard().columns if name != "seconds"]
+    assert a.leaderboard()[columns].equals(b.leaderboard()[columns])
+
+
+CHECKPOINT = checkpoint_module.TrainingCheckpoint
+DEATHS: dict[str, tuple[Any, str, int, bool]] = {
+    "before the first epoch of the search is saved": (CHECKPOINT, "on_epoch_end", 1, False),
+    "after an epoch of the search": (CHECKPOINT, "on_epoch_end", 1, True),
+    "when the search has ended": (CHECKPOINT, "finish", 1, True),
+    "before what was found is written": (darts, "write_atomically", 1, False),
+    "after what was found is written": (darts, "write_atomically", 1, True),
+    "in the trial": (darts.DartsTuner, "run_trial", 1, True),
+    "between the files of the trial": (base.SearchTuner, "save", 2, False),
+    "in the final training": (CHECKPOINT, "on_epoch_end", 2, True),
+    "while the network is saved": (base, "save_model", 1, False),
+    "after the network is saved": (base, "save_model", 1, True),
+}
+
+
+def test_a_search_that_dies_at_every_step_ends_as_one_that_never_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed = fitted(tmp_path / "undisturbed")
+    for owner, name, when, after in DEATHS.values():
+        with monkeypatch.context() as patch:
+            dies(patch, owner, name, when, after)
+            with pytest.raises(Killed):
+                fitted(tmp_path / "killed")
+    same(fitted(tmp_path / "killed"), undisturbed)
+
+
+@pytest.mark.slow
+def test_a_random_search_that_dies_ends_as_one_that_never_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    undisturbed = fitted(tmp_path / "undisturbed", "random")
+    for owner, name, when, after in (
+        (CHECKPOINT, "on_epoch_end", 2, True),
+        (trials.TrialTuner, "run_trial", 1, True),
+        (base.SearchTuner, "save", 2, False),
+        (CHECKPOINT, "on_epoch_end", 1, True),
+        (base, "save_model", 1, False),
+    ):
+        with monkeypatch.context() as patch:
+            dies(patch, owner, name, when, after)
+            with pytest.raises(Killed):
+                fitted(tmp_path / "killed", "random")
+    same(fitted(tmp_path / "killed", "random"), undisturbed)
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from tests.tuners.test_resume import fitted
+clf = fitted(Path(sys.argv[1]))
+print(clf.best_architecture.to_json())
+"""
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    root = Path(__file__).resolve().parents[2]
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(folder)], stdout=subprocess.PIPE, text=True, cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )  # fmt: skip
+
+
+def wait_for(done: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    while not done():
+        assert process.poll() is None, "ended before it could be killed"
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_kill_9_in_another_process(tmp_path: Path) -> None:
+    project = tmp_path / "killed" / "image_classifier"
+    for file in ("search/state/checkpoint", "final/state/checkpoint"):
+        process = start(tmp_path / "killed")
+        wait_for(lambda file=file: (project / file).exists(), process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    answers = []
+    for folder in ("killed", "undisturbed"):
+        process = start(tmp_path / folder)
+        answers.append(process.communicate()[0].splitlines()[-1])
+        assert process.returncode == 0
+    assert answers[0] == answers[1]
+    models = [keras.saving.load_model(p) for p in tmp_path.glob("*/image_classifier/best_model.keras")]
+    for left, right in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_a_full_disk_is_told_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint_module.TrainingCheckpoint, "on_epoch_end", full)
+    with pytest.raises(OSError, match="Expected a directory with room that can be written, got .*No space left"):
+        fitted(tmp_path)
