@@ -18,11 +18,11 @@ from autokeras import nodes
 from autokeras.engine import block
 from autokeras.utils.utils import to_snake_case
 
-from autonas_keras.blocks.cell import Network, SearchedBlock, joined_space
+from autonas_keras.blocks.cell import Network, SearchedBlock
 from autonas_keras.blocks.heads import RegressionHead
 from autonas_keras.blocks.isolation import fresh_names
 from autonas_keras.oracles.saving import write_atomically
-from autonas_keras.spaces import Space
+from autonas_keras.spaces import JoinedSpace
 
 
 @keras.utils.register_keras_serializable(package="autonas_keras")
@@ -69,9 +69,15 @@ class Graph(graph_module.Graph):
         return [part for part in self.blocks if isinstance(part, SearchedBlock)]
 
     @property
-    def space(self) -> Space | None:
-        """The joined space of all searched blocks, None without any."""
-        return joined_space(self.searched) if self.searched else None
+    def space(self) -> JoinedSpace:
+        """The joined space of all searched blocks; that of a single one is joined too, so that its names agree.
+
+        Raises:
+            ValueError: When no block is searched.
+        """
+        if not self.searched:
+            raise ValueError("Expected a graph with a searched block, got none; add a CellBlock.")
+        return JoinedSpace({part.name: part.space for part in self.searched})
 
     @contextmanager
     def building(self, network: Network) -> Iterator[None]:

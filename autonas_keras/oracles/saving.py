@@ -16,7 +16,6 @@ from typing import Any
 
 import keras_tuner
 import numpy as np
-from keras_tuner.engine import metrics_tracking
 from keras_tuner.engine import trial as trial_module
 
 DRAWS = 500  # proposals that may be refused in a row before an oracle gives up
@@ -46,6 +45,12 @@ class DurableOracle(keras_tuner.Oracle):
         seed: Any integer; None draws one, without touching a global generator.
         **kwargs: As the oracle it is mixed into takes them.
     """
+
+    # What KerasTuner keeps in an oracle.
+    trials: dict[str, Any]
+    ongoing_trials: dict[str, Any]
+    start_order: list[str]
+    end_order: list[str]
 
     def __init__(self, *args: Any, seed: int | None = None, **kwargs: Any) -> None:
         if seed is None:
@@ -96,7 +101,7 @@ class DurableOracle(keras_tuner.Oracle):
                     self._run_times[trial_id] += 1
             else:
                 # A trial that runs again must not keep what it reported before.
-                trial.metrics = metrics_tracking.MetricsTracker()
+                trial.metrics = type(trial.metrics)()
                 trial.score, trial.best_step = None, 0
                 again.append(trial_id)
         self._retry_queue = again[::-1]  # the last one is taken first

@@ -19,11 +19,13 @@ from autokeras.engine.tuner import AutoTuner
 from autonas_keras.blocks import CellBlock, Graph, Merge, Normalization, RegressionHead
 from autonas_keras.evaluation import check_limits
 from autonas_keras.reporting import plot_architecture
-from autonas_keras.spaces import Architecture, CellSpace, close_names, get_space
+from autonas_keras.spaces import Architecture, CellSpace, close_names
 from autonas_keras.tasks import convert
 from autonas_keras.tasks.data import check_batch_size, fingerprint
 from autonas_keras.tasks.targets import Labels, Numbers
 from autonas_keras.tuners import Method, Project, SearchTuner, get_method
+
+DEFAULT_CELLS = 5
 
 
 class AutoModel(auto_model.AutoModel):
@@ -41,7 +43,8 @@ class AutoModel(auto_model.AutoModel):
         overwrite: Whether to remove a search that is in the folder; otherwise it is gone on with.
         seed: Seed of the search, 0 too; a search without one draws it and keeps it in its folder.
         max_model_size: Most parameters of a network, as in AutoKeras; the same as ``limits={"params": ...}``.
-        space: Where images go into heads without blocks between: the space of cells.
+        space: Where images go into heads without blocks between: the space of cells, by name or as an object; five
+            cells of the DARTS space when None, which two cores can train.
         limits: Upper bounds of "params" and "flops" of a network.
         **settings: Settings of the method, such as ``search_epochs=30``.
 
@@ -63,29 +66,29 @@ class AutoModel(auto_model.AutoModel):
         seed: int | None = None,
         max_model_size: int | None = None,
         *,
-        space: str | CellSpace = "darts",
+        space: str | CellSpace | None = None,
         limits: Mapping[str, float] | None = None,
         **settings: Any,
     ) -> None:
         # Not AutoKeras's __init__: it seeds NumPy's global generator, and takes seed 0 for none.
         self.inputs = tree.flatten(inputs)
         self.outputs = tree.flatten(outputs)
-        self.space = get_space(space)
+        self.space = CellSpace.darts(cells=DEFAULT_CELLS) if space is None else CellBlock(space).space
         self.overwrite = overwrite
         self.limits = check_limits(limits)
         if max_model_size is not None:
             self.limits["params"] = min(max_model_size, self.limits.get("params", max_model_size))
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
             raise ValueError(f"Expected seed to be an integer that is not negative, got {seed!r}.")
-        foreign = isinstance(tuner, type) and issubclass(tuner, AutoTuner)
-        method = None if foreign else get_method(tuner, **settings)
+        foreign = tuner if isinstance(tuner, type) and issubclass(tuner, AutoTuner) else None
+        method = None if foreign is not None else get_method(tuner, **settings)
         graph = self._build_graph()
         self._heads = [node.in_blocks[0] for node in self.outputs]
         self._targets: list[Labels | Numbers] | None = None
         _check_objective(objective, self._heads)
-        if foreign:
+        if foreign is not None:
             self.seed = seed
-            self.tuner = tuner(
+            self.tuner = foreign(
                 hypermodel=graph,
                 overwrite=overwrite,
                 objective=objective,
@@ -122,8 +125,7 @@ class AutoModel(auto_model.AutoModel):
     # The graph
 
     def _build_graph(self) -> Graph:
-        kinds = {Node: "nodes", Head: "heads"}
-        for kind in kinds:
+        for kind in (Node, Head):
             if self.outputs and all(isinstance(output, kind) for output in self.outputs):
                 if kind is Head:
                     self.outputs = self._assembled_outputs()

@@ -67,7 +67,7 @@ def training_data(model: Any, x: Any, y: Any, validation_split: float, validatio
             len(tree.flatten(arrays)[0]), validation_split, model.seed or 0, _classes(targets, given, names)
         )
         train, validation = (tree.map_structure(lambda a, i=index: a[i], (arrays, encodings)) for index in rows)
-        return TrainingData(*train, validation, targets)
+        return TrainingData(train[0], train[1], validation, targets)
     x_val, y_val = _validation_pair(validation_data)
     shapes = [array.shape[1:] for array in tree.flatten(arrays)]
     x_val = inputs(model, x_val, "the validation x", shapes)

@@ -160,7 +160,9 @@ class Numbers:
 
 def target_from_config(config: Mapping[str, Any]) -> Labels | Numbers:
     """The target of what ``get_config`` gave."""
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in config.items() if key != "type"}
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in config.items() if key != "type"
+    }
     return Labels(**values) if config["type"] == "labels" else Numbers(**values)
 
 

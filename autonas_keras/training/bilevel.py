@@ -53,7 +53,8 @@ class BilevelModel(keras.Model):
             weight_decay: L2, added to the gradients of the weights after clipping, as PyTorch's SGD does.
             alpha_weight_decay: L2, added to the gradients of the alphas before Adam sees them.
             alpha_decay: Factor of the mean logsumexp of the alphas of an edge, which keeps any operation from running
-                away. Source: Ye et al., "beta-DARTS: Beta-Decay Regularization", CVPR 2022, equation 11.
+                away; ``fit_bilevel`` raises it from zero along the epochs. Source: Ye et al., "beta-DARTS: Beta-Decay
+                Regularization", CVPR 2022, equation 11.
             clip_norm: Global norm that the gradients of the weights are clipped to.
             **kwargs: loss, metrics and what else keras.Model.compile takes.
 
@@ -71,7 +72,8 @@ class BilevelModel(keras.Model):
         self.order = order
         self.weight_decay, self.alpha_weight_decay = float(weight_decay), float(alpha_weight_decay)
         self.clip_norm = clip_norm
-        self.alpha_decay = keras.Variable(float(alpha_decay), trainable=False, name="alpha_decay")
+        self.full_alpha_decay = float(alpha_decay)
+        self.alpha_decay = keras.Variable(self.full_alpha_decay, trainable=False, name="alpha_decay")
         self.alphas_move = keras.Variable(1.0, trainable=False, name="alphas_move")
         alphas = self.architecture_weights
         if not alphas:

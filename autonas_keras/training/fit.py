@@ -135,7 +135,7 @@ def light_graphs() -> Iterator[None]:
 
 
 class _Schedule(keras.callbacks.Callback):
-    """The learning rate of the weights and whether alphas move, by the epoch alone."""
+    """The learning rate of the weights, and whether and how freely alphas move, by the epoch alone."""
 
     def __init__(self, epochs: int, learning_rate: tuple[float, float] | None, warmup_epochs: int) -> None:
         super().__init__()
@@ -143,6 +143,7 @@ class _Schedule(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.model.alphas_move.assign(float(epoch >= self.warmup_epochs))
+        self.model.alpha_decay.assign(self.model.full_alpha_decay * epoch / self.epochs)
         for layer in self.model.supernets:
             if hasattr(layer, "on_progress"):
                 layer.on_progress(epoch / self.epochs)

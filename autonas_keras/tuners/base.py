@@ -54,6 +54,7 @@ class SearchTuner(AutoTuner):
         limits: Mapping[str, float],
         **kwargs: Any,
     ) -> None:
+        self._finished = False
         self.method, self.project, self.limits = method, project, dict(limits)
         self.graph = hypermodel
         # AutoKeras searches optimizer and learning rate too; here they are settings of the training.
@@ -250,10 +251,7 @@ class SearchTuner(AutoTuner):
 
     def architecture(self, hp: Any) -> Architecture:
         """The architecture of hyperparameters: of the only searched block, or joined under the names of several."""
-        space = self.graph.space
-        if space is None:
-            raise ValueError("Expected a graph with a searched block such as CellBlock, got none.")
-        point = space.read(hp)
+        point = self.graph.space.read(hp)
         if len(self.graph.searched) == 1:
             block = self.graph.searched[0]
             return point.scope(block.name, block.space)

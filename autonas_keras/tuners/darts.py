@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,9 +20,9 @@ from autonas_keras.blocks.isolation import own_randomness
 from autonas_keras.evaluation import model_costs
 from autonas_keras.oracles import Given
 from autonas_keras.oracles.saving import write_atomically
-from autonas_keras.spaces import Architecture, CellSpace
+from autonas_keras.spaces import Architecture, CellSpace, close_names
 from autonas_keras.supernets import CellSupernet
-from autonas_keras.training import BilevelModel, fit_bilevel
+from autonas_keras.training import BilevelModel, SkipDominance, fit_bilevel, select_by_perturbation
 from autonas_keras.tuners.base import SearchTuner
 from autonas_keras.tuners.limits import strongest_within
 from autonas_keras.tuners.network import LARGE, adapt, image_shape
@@ -36,56 +37,74 @@ class Darts(Method):
 
     Args:
         order: 1, or 2 for the gradient through a step of the weights.
+        search_cells: Cells of the supernet.
+        search_channels: Channels of its first cell, None for half of those of the space.
+        search_shrink: Factor by which the supernet sees images of 24 pixels and more averaged down.
         search_epochs: Epochs of the search; chosen by the number of samples when None.
         search_batch_size: Samples in each of the two batches of a step; 64 or less when None.
         search_learning_rate: First and last rate of SGD for the weights of the supernet.
         search_weight_decay: L2 of those weights.
         alpha_learning_rate: Rate of Adam for the alphas.
         alpha_weight_decay: L2 of the alphas.
-        alpha_decay: Factor of the penalty of beta-DARTS, against operations that run away.
+        alpha_decay: Last factor of the penalty of beta-DARTS, which grows from zero; it is what keeps a search from
+            collapsing to skip connections. The bare paper has 0.
         partial_channels: One of this many parts of the channels passes the operations (PC-DARTS).
+        sampling: "softmax" for the mixture, or "gumbel" for one drawn operation an edge (GDAS).
         warmup_epochs: Epochs at the start in which alphas stay; a fifth of the search when None.
+        skip_limit: The search stops when the normal cell holds so many skip connections (DARTS+); None never stops.
+        selection: "alpha" for the strongest weights, or "perturbation" for what the loss misses most (DARTS-PT).
         **others: Those of ``Method``, for the training of the network that is found.
     """
 
     name: ClassVar[str] = "darts"
 
     order: int = 1
+    search_cells: int = 3
+    search_channels: int | None = None
+    search_shrink: int = 2
     search_epochs: int | None = None
     search_batch_size: int | None = None
-    search_learning_rate: tuple[float, float] = (0.025, 0.001)
+    search_learning_rate: tuple[float, float] = (0.1, 0.001)
     search_weight_decay: float = 3e-4
-    alpha_learning_rate: float = 3e-4
+    alpha_learning_rate: float = 3e-3
     alpha_weight_decay: float = 1e-3
-    alpha_decay: float = 0.0
+    alpha_decay: float = 5.0
     partial_channels: int = 1
+    sampling: str = "softmax"
     warmup_epochs: int | None = None
+    skip_limit: int | None = None
+    selection: str = "alpha"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.order not in (1, 2):
             raise ValueError(f"Expected order to be 1 or 2, got {self.order!r}.")
-        for name in ("search_epochs", "search_batch_size", "partial_channels"):
+        for name, options in (("sampling", ("softmax", "gumbel")), ("selection", ("alpha", "perturbation"))):
+            if getattr(self, name) not in options:
+                close = close_names(str(getattr(self, name)), options)
+                raise ValueError(f"Expected {name} to be one of {options}, got {getattr(self, name)!r}{close}.")
+        for name in (
+            "search_cells",
+            "search_channels",
+            "search_shrink",
+            "search_epochs",
+            "search_batch_size",
+            "partial_channels",
+            "skip_limit",
+        ):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
 
-    def make(
-        self,
-        *,
-        hypermodel: Graph,
-        project: Project,
-        limits: dict[str, float],
-        objective: Any,
-        max_trials: int,
-        seed: int,
-    ) -> DartsTuner:
-        return DartsTuner(Given(objective, seed=seed, max_trials=1), hypermodel, self, project, limits)
+    def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> DartsTuner:
+        if not hypermodel.searched:
+            raise ValueError("Expected a graph with a searched block for tuner 'darts', got none; add a CellBlock.")
+        return DartsTuner(Given(**{**kwargs, "max_trials": 1}), hypermodel, self, project, limits)
 
     def default_search_epochs(self, samples: int, batch_size: int) -> int:
-        """About 1,000 steps, from 10 to 50 epochs."""
+        """About 500 steps, from 10 to 25 epochs."""
         steps = max(1, samples // batch_size)
-        return min(50, max(10, -(-1000 // steps)))
+        return min(25, max(10, -(-500 // steps)))
 
 
 class DartsTuner(SearchTuner):
@@ -107,32 +126,32 @@ class DartsTuner(SearchTuner):
 
     def _search(self, file: Any) -> None:
         method, graph, seed = self.method, self.graph, self.seed
-        if not graph.searched:
-            raise ValueError("Expected a graph with a searched block for tuner 'darts', got none; add a CellBlock.")
         start = time.perf_counter()
         x, y = self._data
         learn, choose = halves(y, seed)
-        size = method.search_batch_size or min(64, max(1, len(learn)))
+        size = min(method.search_batch_size or 64, len(learn))
         epochs = method.search_epochs or method.default_search_epochs(len(learn), size)
         warmup = min(epochs // 5 if method.warmup_epochs is None else method.warmup_epochs, epochs - 1)
         model = self._supernet()
         adapt(model, x)
+        parts = [tree.map_structure(lambda a, r=rows: a[r], (x, self._named(y))) for rows in (learn, choose)]
         if self._fit["verbose"]:
             print(f"Searching for {epochs} epochs on {len(learn):,} + {len(choose):,} samples.")
         samples = len(tree.flatten(x)[0])
         history = fit_bilevel(
             model,
-            *(tree.map_structure(lambda a, rows=rows: a[rows], (x, self._named(y))) for rows in (learn, choose)),
+            *parts,
             epochs=epochs,
             batch_size=size,
             seed=seed,
             directory=self._file("search"),
             learning_rate=method.search_learning_rate,
             warmup_epochs=warmup,
+            callbacks=[] if method.skip_limit is None else [SkipDominance(method.skip_limit, warmup)],
             verbose=self._fit["verbose"],
             augment=method.augmentation(image_shape(graph), samples >= LARGE),
         )
-        architecture = self._strongest(model)
+        architecture = self._strongest(model, parts[1], size)
         metrics = model.evaluate(
             self._validation[0], self._named(self._validation[1]), batch_size=size, verbose=0, return_dict=True
         )
@@ -148,9 +167,17 @@ class DartsTuner(SearchTuner):
         method, seed = self.method, self.seed
 
         def layer(space: CellSpace, name: str) -> CellSupernet:
-            return CellSupernet(space, partial_channels=method.partial_channels, seed=seed, name=name)
+            channels = method.search_channels or max(space.channels // 2, method.partial_channels)
+            return CellSupernet(
+                space.resized(method.search_cells, channels),
+                partial_channels=method.partial_channels,
+                sampling=method.sampling,
+                seed=seed,
+                name=name,
+            )
 
-        with own_randomness(seed), self.graph.building(Network(supernet=layer)):
+        network = Network(supernet=layer, shrink=method.search_shrink)
+        with own_randomness(seed), self.graph.building(network):
             built = self.graph.assemble(self.oracle.get_space())
         model = BilevelModel(alone(built.inputs), alone(built.outputs))
         model.compile(
@@ -171,17 +198,19 @@ class DartsTuner(SearchTuner):
         names = [node.in_blocks[0].name for node in self.graph.outputs]
         return dict(zip(names, tree.flatten(y), strict=True))
 
-    def _strongest(self, model: BilevelModel) -> Architecture:
-        """What the alphas favour, within the limits."""
+    def _strongest(self, model: BilevelModel, choose: Any, batch_size: int) -> Architecture:
+        """What the alphas, or the perturbed loss on the samples ``choose``, favour within the limits."""
         layers = {layer.name: layer for layer in model.supernets}
+        if self.method.selection == "perturbation":
+            found = select_by_perturbation(model, choose, batch_size=batch_size, seed=self.seed)
+        else:
+            found = {name: layer.architecture() for name, layer in layers.items()}
         space = self.graph.space
-        decisions = {
-            f"{block.name}/{name}": option
-            for block in self.graph.searched
-            for name, option in layers[block.name].architecture().items()
-        }
-        favoured = space.architecture(decisions)
+        favoured = space.architecture(
+            {f"{block}/{name}": option for block, point in found.items() for name, option in point.items()}
+        )
         strengths: dict[str, dict[str, np.ndarray]] = {name: layer.mixture() for name, layer in layers.items()}
+        assert self.costs is not None
         return strongest_within(favoured, space, self.costs, self.limits, strengths)
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:

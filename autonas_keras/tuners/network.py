@@ -155,7 +155,7 @@ def _takes_auxiliary(graph: Graph) -> bool:
 
 
 def _with_auxiliary(graph: Graph, model: keras.Model) -> keras.Model:
-    x = keras.layers.GlobalAveragePooling2D(name="auxiliary_pool")(graph.searched[0].auxiliary_features)
+    x = keras.layers.GlobalAveragePooling2D(name="auxiliary_global_pool")(graph.searched[0].auxiliary_features)
     x = keras.layers.Dense(model.outputs[0].shape[-1], name="auxiliary_logits")(x)
     activation = model.get_layer(graph.outputs[0].in_blocks[0].name).activation
     x = keras.layers.Activation(activation, name="auxiliary")(x)

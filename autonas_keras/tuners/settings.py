@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
+from autonas_keras.blocks import Graph
 from autonas_keras.spaces import close_names
 from autonas_keras.training import Augment
+from autonas_keras.tuners.project import Project
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,8 @@ class Method:
             self, "augment", lambda v: v is None or isinstance(v, (bool, Augment)), "True, False, an Augment or None"
         )
 
-    def make(self, **kwargs: Any) -> Any:
-        """The tuner of this method, an AutoTuner; ``kwargs`` are those of ``SearchTuner``."""
+    def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> Any:
+        """The tuner of this method, a ``SearchTuner``; ``kwargs`` are objective, max_trials and seed of its oracle."""
         raise NotImplementedError
 
     def facts(self) -> dict[str, Any]:
@@ -87,9 +90,9 @@ def changed(method: Method, settings: dict[str, Any]) -> Method:
 
 
 def default_epochs(samples: int, batch_size: int) -> int:
-    """Epochs of a final training that nobody said: about 4,000 steps, from 20 to 100 epochs."""
+    """Epochs of a final training that nobody said: about 1,500 steps, from 15 to 60 epochs."""
     steps = max(1, samples // max(1, min(batch_size, samples)))
-    return min(100, max(20, math.ceil(4000 / steps)))
+    return min(60, max(15, math.ceil(1500 / steps)))
 
 
 def _check(method: Method, name: str, valid: Any, wanted: str) -> None:

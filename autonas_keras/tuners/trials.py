@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -69,18 +70,8 @@ class TrialTuner(SearchTuner):
 class TrialMethod(Method):
     """A method that trains one network per architecture; the settings are those of the training."""
 
-    def make(
-        self,
-        *,
-        hypermodel: Graph,
-        project: Project,
-        limits: dict[str, float],
-        objective: Any,
-        max_trials: int,
-        seed: int,
-    ) -> TrialTuner:
-        oracle = self.oracle(objective=objective, max_trials=max_trials, seed=seed)
-        return TrialTuner(oracle, hypermodel, self, project, limits)
+    def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> TrialTuner:
+        return TrialTuner(self.oracle(**kwargs), hypermodel, self, project, limits)
 
     def oracle(self, **kwargs: Any) -> oracles.DurableOracle:
         """The oracle that proposes architectures."""

@@ -93,7 +93,9 @@ def test_saved_model_and_tflite_exports_run(found: tuple[ImageClassifier, Path],
     model.export(tmp_path / "saved", verbose=False)
     loaded = tf.saved_model.load(tmp_path / "saved")
     np.testing.assert_allclose(loaded.serve(tf.constant(x[:4])), expected, atol=1e-5)
-    lite = tf.lite.Interpreter(model_content=tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "saved")).convert())
+    lite = tf.lite.Interpreter(
+        model_content=tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "saved")).convert()
+    )
     entry, out = lite.get_input_details()[0], lite.get_output_details()[0]
     lite.resize_tensor_input(entry["index"], (4, 8, 8))
     lite.allocate_tensors()

@@ -1,0 +1,82 @@
+"""Graphs of several inputs, searched blocks and heads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import autokeras
+import numpy as np
+import pandas as pd
+import pytest
+
+import autonas_keras.blocks as ank
+from autonas_keras.spaces import CellSpace
+from autonas_keras.tasks import AutoModel
+from tests.tasks.small import TINY, digits
+
+DENSE = CellSpace(operations=("none", "skip_connect", "conv_1x1"), nodes=2, cells=2, channels=2, topology="dense")
+
+
+def test_an_image_and_a_table_into_one_head(tmp_path: Path) -> None:
+    image, table = ank.ImageInput(), ank.StructuredDataInput()
+    a = ank.CellBlock(TINY)(ank.Normalization()(image))
+    b = ank.DenseBlock(num_layers=1, dropout=0.0, use_batchnorm=False)(ank.Normalization()(table))
+    out = ank.ClassificationHead()(ank.Merge()([a, b]))
+    x, y = digits(60)
+    frame = pd.DataFrame({"mean": x.mean(axis=(1, 2)), "zero": 0.0})
+    model = AutoModel([image, table], out, directory=tmp_path, seed=0, search_epochs=1)
+    model.fit([x, frame], y, epochs=1, verbose=0)
+    assert model.predict([x, frame], verbose=0).shape == y.shape
+    assert model.predict({"image": x, "table": frame}, verbose=0).dtype == y.dtype
+    exported = model.export_model()
+    assert [tuple(entry.shape[1:]) for entry in exported.inputs] == [(8, 8), (2,)]
+    assert {type(layer).__module__.split(".")[0] for layer in exported.layers} == {"keras"}
+    # A column that never changes is not blown up.
+    assert np.isfinite(exported.predict([x, frame.to_numpy() + 1], verbose=0)).all()
+    with pytest.raises(ValueError, match="got 3 in x"):
+        model.predict([x[:3], frame], verbose=0)
+    with pytest.raises(ValueError, match="x as a list of 2 arrays"):
+        model.predict(x)
+
+
+def test_two_searched_blocks_and_two_heads(tmp_path: Path) -> None:
+    image = ank.ImageInput()
+    pooled = [
+        ank.SpatialReduction("global_avg")(block(image))
+        for block in (ank.CellBlock(TINY), ank.CellBlock(DENSE, name="second"))
+    ]
+    merged = ank.Merge("concatenate")(pooled)
+    heads = [ank.ClassificationHead(name="digit")(merged), ank.RegressionHead(name="ink")(merged)]
+    x, y = digits(60)
+    ink = x.sum(axis=(1, 2))
+    model = AutoModel(image, heads, directory=tmp_path, seed=0, search_epochs=1, limits={"params": 1500})
+    history = model.fit(x, [y, ink], epochs=1, validation_data=(x, [y, ink]), verbose=0)
+    assert {"val_digit_accuracy", "val_ink_loss"} <= set(history.history)
+    labels, numbers = model.predict(x, verbose=0)
+    assert labels.dtype == y.dtype and numbers.dtype == ink.dtype and numbers.shape == ink.shape
+    result = model.evaluate(x, [y, ink], verbose=0, return_dict=True)
+    assert result["digit_accuracy"] == pytest.approx((labels == y).mean())
+    assert set(model.best_architecture.scope("second")) == {choice.name for choice, _ in DENSE.walk()}
+    assert model.best_architecture.scope("cell_block_1", TINY) in TINY
+    assert model.leaderboard().params[0] <= 1500
+    model.plot_architecture(tmp_path / "cells.png")
+
+
+def test_heads_and_inputs_of_autokeras_alone(tmp_path: Path) -> None:
+    x, y = digits(60)
+    model = AutoModel(
+        autokeras.ImageInput(), autokeras.ClassificationHead(), space=TINY, directory=tmp_path, seed=0, search_epochs=1
+    )
+    model.fit(x, y, epochs=1, verbose=0)
+    assert model.predict(x, verbose=0).dtype == y.dtype
+    assert {type(layer).__module__.split(".")[0] for layer in model.export_model().layers} == {"keras"}
+
+
+def test_what_is_no_graph_is_refused(tmp_path: Path) -> None:
+    image = ank.ImageInput()
+    with pytest.raises(TypeError, match="all heads, or all nodes"):
+        AutoModel(image, ["head"], directory=tmp_path)
+    with pytest.raises(ValueError, match="a searched block, got none; add a CellBlock"):
+        AutoModel(image, ank.ClassificationHead()(ank.ConvBlock()(image)), directory=tmp_path)
+    with pytest.raises(ValueError, match="objective that the heads report, got 'val_accuracy'"):
+        AutoModel(image, [ank.ClassificationHead(), ank.RegressionHead()], objective="val_accuracy", directory=tmp_path)

@@ -1,0 +1,72 @@
+"""The folder of a search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autonas_keras.tuners import Project
+
+
+def test_a_folder_remembers_what_it_was_claimed_for(tmp_path: Path) -> None:
+    Project(tmp_path, "a").claim(tuner={"name": "darts", "order": 1}, seed=0)
+    again = Project(tmp_path, "a")
+    again.claim(seed=0, data={"samples": [3, 2]})
+    assert again.read() == {"tuner": {"name": "darts", "order": 1}, "seed": 0, "data": {"samples": [3, 2]}}
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"tuner": {"name": "darts", "order": 2}}, "with tuner.order = 1, got 2"),
+        ({"seed": 1}, "with seed = 0, got 1"),
+        ({"parts": [{"a": 1}, {"a": 3}]}, "with parts.a = 2, got 3"),
+        ({"parts": [{"a": 1}]}, r"with parts = \[.*\], got"),
+    ],
+)
+def test_another_search_is_refused_by_what_differs(tmp_path: Path, facts: dict[str, Any], words: str) -> None:
+    project = Project(tmp_path, "a")
+    project.claim(tuner={"name": "darts", "order": 1}, seed=0, parts=[{"a": 1}, {"a": 2}])
+    before = project.read()
+    with pytest.raises(ValueError, match=words):
+        project.claim(**facts)
+    assert project.read() == before
+
+
+def test_overwriting_removes_what_was_there(tmp_path: Path) -> None:
+    Project(tmp_path, "a").claim(seed=0)
+    (tmp_path / "a" / "best_model.keras").write_text("")
+    assert Project(tmp_path, "a", overwrite=True).read() == {}
+    assert not (tmp_path / "a" / "best_model.keras").exists()
+
+
+@pytest.mark.parametrize("name", ["oracle.json", "tuner0.json", "graph"])
+def test_folders_of_the_hosts_are_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / name).write_text("{}")
+    with pytest.raises(ValueError, match=f"got a folder with {name}"):
+        Project(tmp_path, "a")
+
+
+def test_a_folder_under_a_file_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="Expected a directory with room that can be written, got .*a"):
+        Project(tmp_path / "file", "a")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(28, "No space left on device"), True),
+        (RuntimeError("state.index; No space left on device"), True),
+        (FileNotFoundError(2, "No such file"), False),
+        (ValueError("another matter"), False),
+    ],
+)
+def test_errors_of_a_full_disk_are_told_from_others(tmp_path: Path, error: Exception, told: bool) -> None:
+    project = Project(tmp_path, "a")
+    words = "Expected a directory with room" if told else str(error.args[-1])
+    with pytest.raises(OSError if told else type(error), match=words), project.writing():
+        raise error

@@ -1,0 +1,71 @@
+"""Methods and their settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from autonas_keras import tuners
+from autonas_keras.training import Augment
+from autonas_keras.tuners.settings import default_epochs
+
+
+@pytest.mark.parametrize("name", tuners.TUNERS)
+def test_every_method_is_known_by_name_class_and_object(name: str) -> None:
+    method = tuners.get_method(name)
+    assert method.name == name and method == tuners.get_method(type(method)) == tuners.get_method(method)
+    assert method.facts()["name"] == name
+    assert hash(method) == hash(tuners.get_method(name))
+
+
+def test_settings_are_changed_by_keyword() -> None:
+    assert tuners.get_method(tuners.Darts(order=2), search_epochs=3) == tuners.Darts(order=2, search_epochs=3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"order": 3}, "order to be 1 or 2, got 3"),
+        ({"search_epochs": 0}, "search_epochs to be a positive integer, got 0"),
+        ({"search_batch_size": 2.5}, "search_batch_size"),
+        ({"partial_channels": True}, "partial_channels"),
+        ({"sampling": "gumble"}, "did you mean 'gumbel'"),
+        ({"selection": "pt"}, "selection to be one of"),
+        ({"cells": -1}, "cells"),
+        ({"learning_rate": float("nan")}, "learning_rate"),
+        ({"momentum": 1.0}, "momentum"),
+        ({"weight_decay": -1}, "weight_decay"),
+        ({"drop_path": 1.0}, "drop_path"),
+        ({"augment": "yes"}, "augment"),
+        ({"cutout": -1}, "cutout"),
+    ],
+)
+def test_wrong_settings_are_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        tuners.Darts(**settings)
+
+
+def test_unknown_methods_and_settings_are_refused_with_close_names() -> None:
+    with pytest.raises(ValueError, match="did you mean 'greedy'"):
+        tuners.get_method("gredy")
+    with pytest.raises(TypeError, match="settings of tuner 'random', got 'max_epoch'"):
+        tuners.get_method("random", max_epoch=3)
+    with pytest.raises(TypeError, match="by name, or one of"):
+        tuners.get_method(7)  # type: ignore[arg-type]
+
+
+def test_augmentation_follows_the_images_and_the_wish() -> None:
+    colour, grey = (32, 32, 3), (28, 28)
+    assert tuners.Darts().augmentation(colour, False) == Augment.auto(colour)
+    assert tuners.Darts().augmentation(colour, True) == Augment(True, Augment.auto(colour).shift, 16)
+    assert tuners.Darts().augmentation(grey, False) == Augment.auto(grey)
+    assert tuners.Darts(augment=False).augmentation(colour, True) is None
+    assert tuners.Darts(augment=Augment(shift=1)).augmentation(colour, True) == Augment(shift=1)
+    assert tuners.Darts(augment=False, cutout=4).augmentation(grey, False) == Augment(cutout=4)
+    assert tuners.Darts().augmentation(None, True) is None
+
+
+def test_epochs_that_nobody_said_fall_with_the_samples() -> None:
+    counts = [default_epochs(samples, 32) for samples in (2, 1437, 10_000, 1_000_000)]
+    assert counts == sorted(counts, reverse=True) and counts[0] == 60 and counts[-1] == 15
