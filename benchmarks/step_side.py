@@ -30,7 +30,7 @@ BATCH = 16
 class PlainMixture(PlainCellSupernet):
     """The textbook supernet with the alphas of its own that DARTS learns."""
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Any) -> None:
         super().build(input_shape)
         shape = (len(self.space.edges), len(self.space.operations))
         self.alphas = {
