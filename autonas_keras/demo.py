@@ -87,7 +87,7 @@ def searched(digits: Digits, seed: int, folder: Path, verbose: int = 0) -> tuple
     A search that was broken off goes on where it was.
     """
     clf = ank.ImageClassifier(tuner="darts", directory=folder, project_name="search", seed=seed)
-    clf.fit(digits.x_train, digits.y_train, verbose=verbose)
+    clf.fit(digits.x_train, digits.y_train, batch_size=64, epochs=30, verbose=verbose)
     model = clf.export_model()
     model.save(folder / "found.keras")
     clf.plot_architecture(folder / "cell.svg")

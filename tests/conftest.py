@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Tests are many small graphs: one thread each is faster than two that wait for one another, and pytest-xdist fills
@@ -33,3 +34,17 @@ def data_dir() -> Path:
     if missing:
         pytest.fail(f"AUTONAS_DATA is {folder}, which lacks {', '.join(missing)}")
     return path
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    """New layers compute in float64."""
+    import keras
+
+    # Keras keeps the policy that the first layer of the process got, whatever floatx says later.
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,10 @@ from autokeras.engine.tuner import AutoTuner
 from autonas_keras.blocks import CellBlock, Graph, Merge, Normalization, RegressionHead
 from autonas_keras.evaluation import check_limits
 from autonas_keras.reporting import plot_architecture
-from autonas_keras.spaces import Architecture, CellSpace, close_names
+from autonas_keras.spaces import Architecture, CellSpace
 from autonas_keras.tasks import convert
 from autonas_keras.tasks.data import check_batch_size, fingerprint
+from autonas_keras.tasks.facts import check_objective, graph_facts
 from autonas_keras.tasks.targets import Labels, Numbers
 from autonas_keras.tuners import Method, Project, SearchTuner, get_method
 
@@ -85,7 +85,7 @@ class AutoModel(auto_model.AutoModel):
         graph = self._build_graph()
         self._heads = [node.in_blocks[0] for node in self.outputs]
         self._targets: list[Labels | Numbers] | None = None
-        _check_objective(objective, self._heads)
+        check_objective(objective, self._heads)
         if foreign is not None:
             self.seed = seed
             self.tuner = foreign(
@@ -108,7 +108,7 @@ class AutoModel(auto_model.AutoModel):
         objective_fact = objective if isinstance(objective, str) else repr(objective)
         self._project.claim(
             tuner=method.facts(),
-            graph=_graph_facts(graph),
+            graph=graph_facts(graph),
             limits=self.limits,
             objective=objective_fact,
             seed=self.seed,
@@ -335,34 +335,3 @@ class AutoModel(auto_model.AutoModel):
         if not isinstance(self.tuner, SearchTuner):
             raise TypeError(f"Expected a tuner of autonas_keras for this, got {type(self.tuner).__name__}.")
         return self.tuner
-
-
-def _check_objective(objective: Any, heads: Sequence[Any]) -> None:
-    """Refuse an objective that no head reports, before it is missed at the end of a search."""
-    known = {"loss"}
-    for head in heads:
-        names = [m if isinstance(m, str) else getattr(m, "name", getattr(m, "__name__", "")) for m in head.metrics]
-        known.update(names if len(heads) == 1 else [f"{head.name}_{name}" for name in ("loss", *names)])
-    known |= {f"val_{name}" for name in known}
-    for wanted in tree.flatten(objective):
-        name = wanted if isinstance(wanted, str) else getattr(wanted, "name", None)
-        if name not in known:
-            raise ValueError(
-                f"Expected an objective that the heads report, got {name!r}{close_names(str(name), known)}."
-            )
-
-
-def _graph_facts(graph: Graph) -> dict[str, Any]:
-    """What makes a graph the same search, without what data tells it later or a process counts."""
-    learnt = {"num_classes", "output_dim", "shape", "loss", "metrics", "column_names", "column_types"}
-    config = graph.get_config()
-    parts = [
-        {"class": part["class_name"], **{k: v for k, v in part["config"].items() if k not in learnt}}
-        for part in config["blocks"]
-    ]
-    facts = {
-        "blocks": parts,
-        "inputs": [node["class_name"] for node in config["nodes"].values()],
-        "edges": [config["block_inputs"], config["block_outputs"], config["outputs"]],
-    }
-    return json.loads(json.dumps(facts))

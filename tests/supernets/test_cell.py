@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import keras
 import numpy as np
 import pytest
@@ -23,14 +21,6 @@ SPACES = {
     "one operation": CellSpace(("sep_conv_7x7",), cells=2, channels=1, nodes=1),
     "thin": CellSpace(("skip_connect", "max_pool_3x3", "none"), cells=3, channels=1, nodes=2),
 }
-
-
-@pytest.fixture
-def float64() -> Iterator[None]:
-    before = keras.config.floatx()
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx(before)
 
 
 def images(size: int = 9, batch: int = 4, seed: int = 0) -> np.ndarray:

@@ -76,7 +76,7 @@ def test_what_is_no_graph_is_refused(tmp_path: Path) -> None:
     image = ank.ImageInput()
     with pytest.raises(TypeError, match="all heads, or all nodes"):
         AutoModel(image, ["head"], directory=tmp_path)
-    with pytest.raises(ValueError, match="a searched block, got none; add a CellBlock"):
+    with pytest.raises(ValueError, match="a searched block for tuner 'darts', got none; add a CellBlock"):
         AutoModel(image, ank.ClassificationHead()(ank.ConvBlock()(image)), directory=tmp_path)
     with pytest.raises(ValueError, match="objective that the heads report, got 'val_accuracy'"):
         AutoModel(image, [ank.ClassificationHead(), ank.RegressionHead()], objective="val_accuracy", directory=tmp_path)

@@ -124,10 +124,16 @@ def test_parts_of_several_inputs() -> None:
     a, b = images(), np.zeros((6, 2))
     assert [part.shape for part in data.as_parts([a, b], 2, "x")] == [a.shape, b.shape]
     assert [part.shape for part in data.as_parts({"a": a, "b": b}, 2, "x")] == [a.shape, b.shape]
-    assert data.as_parts([a], 1, "x")[0].shape == a.shape
+    assert data.as_parts(a, 1, "x")[0] is a
     for wrong, got in ((a, "one ndarray"), ([a], "got 1"), ([a, b, b], "got 3")):
         with pytest.raises(ValueError, match=got):
             data.as_parts(wrong, 2, "x")
+
+
+def test_the_only_input_may_stand_in_a_list() -> None:
+    for x in (images(), images(shape=(8, 8))):
+        np.testing.assert_array_equal(data.as_images([x]), x)
+    np.testing.assert_array_equal(data.as_images([images()[0]]), images()[:1])
 
 
 def test_lengths_that_differ_or_too_few_samples_are_refused() -> None:

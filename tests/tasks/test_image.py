@@ -172,6 +172,41 @@ def test_fit_leaves_the_globals_of_the_process_alone(tmp_path: Path) -> None:
     assert keras.layers.Dense(1).name == "dense"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"order": 2, "partial_channels": 2},
+        {"sampling": "gumbel", "skip_limit": 1},
+        {"selection": "perturbation"},
+        {"cells": 3, "channels": 4, "drop_path": 0.2, "auxiliary": 0.4, "cutout": 2},
+    ],
+)
+def test_options_of_darts_run_to_the_end(settings: dict[str, Any], tmp_path: Path) -> None:
+    x, y = digits(60)
+    clf = ImageClassifier(directory=tmp_path, **{**QUICK, "search_epochs": 2, "warmup_epochs": 0, **settings})
+    clf.fit(x, y, epochs=1, verbose=0)
+    assert clf.best_architecture in TINY and clf.predict(x, verbose=0).shape == y.shape
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_over_searches(tmp_path: Path) -> None:
+    import gc
+    import resource
+
+    x, y = digits(60)
+    pages = []
+    for i in range(10):
+        clf = ImageClassifier(directory=tmp_path, project_name=f"search_{i}", **QUICK)
+        clf.fit(x, y, epochs=1, verbose=0)
+        del clf
+        gc.collect()
+        pages.append(int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6)
+    # Medians: now and then the allocator gives back a hundred MB, and takes them again.
+    growth = float(np.median(pages[7:]) - np.median(pages[3:6])) / 4
+    assert growth < 5, f"{growth:.1f} MB a search: {pages}"
+
+
 TARGETS = {
     "strings": lambda y: np.array([f"digit {v}" for v in y]),
     "booleans of a series": lambda y: pd.Series(y > 4),
@@ -180,7 +215,9 @@ TARGETS = {
 }
 
 
-@pytest.mark.parametrize("make", TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize(
+    "make", [pytest.param(make, id=name, marks=[pytest.mark.slow] * (name == "list")) for name, make in TARGETS.items()]
+)
 def test_targets_of_every_kind(make: Any, tmp_path: Path) -> None:
     x, y = digits(80)
     target = make(y)
@@ -218,10 +255,10 @@ def test_a_dataset_and_colour_images_of_odd_size(tmp_path: Path) -> None:
 
 
 def test_a_regressor_works_in_the_units_of_its_targets(tmp_path: Path) -> None:
-    x, _ = digits(200)
+    x, _ = digits(100)
     target = (x.mean(axis=(1, 2)) * 1e5 + 3e6).astype("float64")
     reg = ImageRegressor(directory=tmp_path, **QUICK)
-    reg.fit(x, target, epochs=20, verbose=0)
+    reg.fit(x, target, epochs=15, batch_size=16, verbose=0)
     predicted = reg.predict(x, verbose=0)
     assert predicted.shape == target.shape and predicted.dtype == np.float64
     loss, error = reg.evaluate(x, target, verbose=0)
@@ -229,7 +266,10 @@ def test_a_regressor_works_in_the_units_of_its_targets(tmp_path: Path) -> None:
     assert error < 0.5 * target.var()
 
 
-@pytest.mark.parametrize("name", ["random", "greedy", "bayesian", "hyperband"])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("greedy", "bayesian", "hyperband")]
+
+
+@pytest.mark.parametrize("name", ["random", *SLOW])
 def test_methods_of_autokeras_work_on_our_spaces(name: str, tmp_path: Path) -> None:
     x, y = digits(60)
     settings = {"max_epochs": 3} if name == "hyperband" else {}
@@ -244,6 +284,7 @@ def test_methods_of_autokeras_work_on_our_spaces(name: str, tmp_path: Path) -> N
     assert clf.best_architecture in TINY
 
 
+@pytest.mark.slow
 def test_the_found_network_obeys_limits(tmp_path: Path) -> None:
     x, y = digits(60)
     arguments: dict[str, Any] = {"space": SPACE, "seed": 0, "search_epochs": 1, "directory": tmp_path}
@@ -258,6 +299,7 @@ def test_the_found_network_obeys_limits(tmp_path: Path) -> None:
     assert not (tmp_path / "none" / "search").exists()
 
 
+@pytest.mark.slow
 def test_a_foreign_tuner_class_is_used(tmp_path: Path) -> None:
     from autokeras import RandomSearch
 

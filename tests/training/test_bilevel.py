@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import keras
 import numpy as np
 import pytest
@@ -13,14 +11,6 @@ from keras.ops import convert_to_numpy as to_numpy
 from autonas_keras.spaces import CellSpace
 from autonas_keras.supernets import CellSupernet
 from autonas_keras.training import BilevelModel
-
-
-@pytest.fixture
-def float64() -> Iterator[None]:
-    before = keras.config.floatx()
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx(before)
 
 
 class Toy(keras.layers.Layer):

@@ -1,0 +1,47 @@
+"""What is known about a search before it has data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import tree
+
+from autonas_keras.blocks import Graph
+from autonas_keras.spaces import close_names
+
+
+def check_objective(objective: Any, heads: Sequence[Any]) -> None:
+    """Refuse an objective that no head reports, before it is missed at the end of a search.
+
+    Raises:
+        ValueError: When it is none of the losses and metrics of the heads (close names are given).
+    """
+    known = {"loss"}
+    for head in heads:
+        names = [m if isinstance(m, str) else getattr(m, "name", getattr(m, "__name__", "")) for m in head.metrics]
+        known.update(names if len(heads) == 1 else [f"{head.name}_{name}" for name in ("loss", *names)])
+    known |= {f"val_{name}" for name in known}
+    for wanted in tree.flatten(objective):
+        name = wanted if isinstance(wanted, str) else getattr(wanted, "name", None)
+        if name not in known:
+            raise ValueError(
+                f"Expected an objective that the heads report, got {name!r}{close_names(str(name), known)}."
+            )
+
+
+def graph_facts(graph: Graph) -> dict[str, Any]:
+    """What makes a graph the same search, without what data tells it later or a process counts."""
+    learnt = {"num_classes", "output_dim", "shape", "loss", "metrics", "column_names", "column_types"}
+    config = graph.get_config()
+    parts = [
+        {"class": part["class_name"], **{k: v for k, v in part["config"].items() if k not in learnt}}
+        for part in config["blocks"]
+    ]
+    facts = {
+        "blocks": parts,
+        "inputs": [node["class_name"] for node in config["nodes"].values()],
+        "edges": [config["block_inputs"], config["block_outputs"], config["outputs"]],
+    }
+    return json.loads(json.dumps(facts))
