@@ -1,6 +1,6 @@
 """Neural architecture search for AutoKeras users: one import is enough."""
 
-from autonas_keras import blocks, evaluation, layers, reporting, spaces, supernets, tasks, training, tuners
+from autonas_keras import blocks, evaluation, layers, oracles, reporting, spaces, supernets, tasks, training, tuners
 from autonas_keras.blocks import (
     CellBlock,
     ClassificationHead,
@@ -63,6 +63,7 @@ __all__ = [
     "blocks",
     "evaluation",
     "layers",
+    "oracles",
     "register_operation",
     "reporting",
     "spaces",

@@ -47,6 +47,10 @@ class PlainMixture(PlainCellSupernet):
         """Features of images, operations weighted by softmax(alpha)."""
         return super().call(x, {k: keras.ops.softmax(alpha, axis=-1) for k, alpha in self.alphas.items()}, training)
 
+    def compute_output_shape(self, input_shape: Any) -> Any:  # type: ignore[override]
+        """As without the weights."""
+        return super().compute_output_shape(input_shape)
+
 
 def build(side: str) -> BilevelModel:
     """The compiled model of a side: "plain", "merged", or "second" for the merged one by second order."""

@@ -21,7 +21,7 @@ from autokeras.utils.utils import to_snake_case
 from autonas_keras.blocks.cell import Network, SearchedBlock
 from autonas_keras.blocks.heads import RegressionHead
 from autonas_keras.blocks.isolation import fresh_names
-from autonas_keras.oracles.saving import write_atomically
+from autonas_keras.files import write_atomically
 from autonas_keras.spaces import JoinedSpace
 
 

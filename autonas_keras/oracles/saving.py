@@ -9,32 +9,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import keras_tuner
 import numpy as np
 from keras_tuner.engine import trial as trial_module
 
+from autonas_keras.files import write_atomically
+
 DRAWS = 500  # proposals that may be refused in a row before an oracle gives up
 DONE = (trial_module.TrialStatus.COMPLETED, trial_module.TrialStatus.FAILED)
-
-
-def write_atomically(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file so that whoever reads it finds the old or the new text, never half of it."""
-    path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 class DurableOracle(keras_tuner.Oracle):

@@ -2,7 +2,7 @@
 
 from autonas_keras.training.augment import Augment
 from autonas_keras.training.bilevel import BilevelModel
-from autonas_keras.training.checkpoint import TrainingCheckpoint, write_atomically
+from autonas_keras.training.checkpoint import TrainingCheckpoint
 from autonas_keras.training.fit import fit_bilevel, fit_resumable, light_graphs
 from autonas_keras.training.perturbation import select_by_perturbation
 from autonas_keras.training.stopping import SkipDominance
@@ -19,5 +19,4 @@ __all__ = [
     "light_graphs",
     "select_by_perturbation",
     "steps_per_epoch",
-    "write_atomically",
 ]

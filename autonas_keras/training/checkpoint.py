@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,16 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-
-def write_atomically(path: str | Path, text: str) -> None:
-    """Write a text file so that a reader, or the next run after a kill, finds the old or the new one, never half of it."""
-    path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(name, path)
+from autonas_keras.files import write_atomically
 
 
 class TrainingCheckpoint(keras.callbacks.Callback):

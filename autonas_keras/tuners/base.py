@@ -19,7 +19,8 @@ from keras_tuner.engine.tuner import Tuner
 
 from autonas_keras.blocks import Graph, Network
 from autonas_keras.blocks.isolation import forgotten_gradients, own_randomness
-from autonas_keras.oracles.saving import DurableOracle, write_atomically
+from autonas_keras.files import write_atomically
+from autonas_keras.oracles import DurableOracle
 from autonas_keras.spaces import Architecture
 from autonas_keras.tuners.limits import GraphCosts, check_feasible
 from autonas_keras.tuners.network import Plan, save_model, train

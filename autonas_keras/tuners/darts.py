@@ -18,8 +18,8 @@ import tree
 from autonas_keras.blocks import Graph, Network, alone
 from autonas_keras.blocks.isolation import own_randomness
 from autonas_keras.evaluation import model_costs
+from autonas_keras.files import write_atomically
 from autonas_keras.oracles import Given
-from autonas_keras.oracles.saving import write_atomically
 from autonas_keras.spaces import Architecture, CellSpace, close_names
 from autonas_keras.supernets import CellSupernet
 from autonas_keras.training import BilevelModel, SkipDominance, fit_bilevel, select_by_perturbation
