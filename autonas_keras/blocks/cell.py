@@ -66,8 +66,8 @@ class CellBlock(SearchedBlock):
     Args:
         space: "darts", "nasnet", "nasbench201", or a ``CellSpace``.
         name: Name of the block, by default "cell_block_1" and so on.
-        sized: Whether the network has the cells of the space in any case; otherwise, as for a space given by name,
-            small images get fewer of them.
+        sized: Whether the network has the cells of the space in any case, as for a space given as an object. A space
+            given by name gets three cells for small images and at most five (dense: nine) for others.
 
     Raises:
         ValueError: When the name of the space is unknown.
@@ -103,7 +103,7 @@ class CellBlock(SearchedBlock):
         """The space with the depth and width of the network that is built."""
         cells = self.network.cells
         if cells is None and not self.sized and self.input_shape is not None:
-            few, some = (3, 9) if self.space.topology == "dense" else (3, 6)
+            few, some = (3, 9) if self.space.topology == "dense" else (3, 5)
             cells = min(self.space.cells, few if max(self.input_shape[:2]) <= SMALL else some)
         return self.space.resized(cells, self.network.channels)
 

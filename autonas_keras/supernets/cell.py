@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from autonas_keras.layers.operations import operation_model
+from autonas_keras.layers.weights import initialize_weights
 from autonas_keras.spaces import Architecture, CellSpace, canonical
 from autonas_keras.supernets.kernels import Statistics, convolve, shift
 from autonas_keras.supernets.merged import CellPlan, mixed_cell, shared_cell
@@ -191,6 +192,9 @@ class CellSupernet(keras.layers.Layer):
                         operation, shape, plan.width, plan.stride(source), affine=False, pool_norm=plan.pool_norm
                     )
                     key = f"cell_{index}_edge_{node}_{source}_{operation}"
+                    initialize_weights(
+                        model, int(np.random.SeedSequence([self.seed, *key.encode()]).generate_state(1)[0])
+                    )
                     setattr(self, f"_{key}", model)
                     weights["edges"][source, node, operation] = model
                     self._edge_models[key] = model
@@ -237,7 +241,8 @@ class CellSupernet(keras.layers.Layer):
     def _draw(self, kind: str) -> tf.Tensor:
         """A one-hot draw of each edge whose gradient is that of the softmax it was drawn with."""
         log = tf.nn.log_softmax(tf.convert_to_tensor(self.alphas[kind]), axis=-1)
-        key = [self.seed * len(self.alphas) + list(self.alphas).index(kind), tf.convert_to_tensor(self._draws)]
+        stream = np.random.SeedSequence([self.seed, 3, list(self.alphas).index(kind)]).generate_state(1)[0]
+        key = [int(stream >> 1), tf.convert_to_tensor(self._draws)]
         noise = tf.random.stateless_uniform(log.shape, key, 1e-9, 1.0, log.dtype)
         soft = tf.nn.softmax((log - tf.math.log(-tf.math.log(noise))) / tf.convert_to_tensor(self._heat), axis=-1)
         hard = tf.one_hot(tf.argmax(soft, axis=-1), soft.shape[-1], dtype=soft.dtype)
@@ -257,6 +262,12 @@ class CellSupernet(keras.layers.Layer):
             parts.append(tf.nn.softmax(beta[start : start + node]))
             start += node
         return tf.concat(parts, 0)
+
+    def _bypass(self, kind: str) -> tf.Tensor:
+        """Weights of the channels that pass by the operations; of a selection, what the edge weighs in it."""
+        chosen = tf.convert_to_tensor(self.selected)
+        selection = tf.reduce_sum(tf.convert_to_tensor(self.selection[kind]), axis=-1)
+        return self._edge_weights(kind) * (1 - chosen) + selection * chosen
 
     def mixture(self) -> dict[str, np.ndarray]:
         """The weights of the sums as arrays of shape (edges, operations), for each cell type."""
@@ -299,7 +310,7 @@ class CellSupernet(keras.layers.Layer):
     def frozen(self, batch_statistics: bool = False) -> Iterator[None]:
         """While tracing a step of the alphas: no gradient of a kernel is computed and no moving statistic moves.
 
-        With ``batch_statistics`` batches are normalised by their own statistics even when not training, as a mixture
+        Batch normalisation inside operations that have no merged form, such as those a user registered, still moves. With ``batch_statistics`` batches are normalised by their own statistics even when not training, as a mixture
         has to be judged that the moving ones were not made with.
         """
         self._frozen, self._batch_statistics = True, batch_statistics
@@ -321,7 +332,7 @@ class CellSupernet(keras.layers.Layer):
         mixtures = {kind: self.mixture_tensor(kind, draw) for kind in self.space.cell_types}
         if draw and self.sampling == "gumbel":
             self._draws.assign(self._draws + 1)
-        bypasses = {kind: self._edge_weights(kind) for kind in self.space.cell_types}
+        bypasses = {kind: self._bypass(kind) for kind in self.space.cell_types}
         states = [x] * self.space.inputs
         for index, (plan, weights) in enumerate(zip(self.plans, self._cells, strict=True)):
             kind = self.kind(index)

@@ -25,8 +25,6 @@ from autonas_keras.tasks.facts import check_objective, graph_facts
 from autonas_keras.tasks.targets import Labels, Numbers
 from autonas_keras.tuners import Method, Project, SearchTuner, get_method
 
-DEFAULT_CELLS = 5
-
 
 class AutoModel(auto_model.AutoModel):
     """Inputs and heads, with the network between them searched.
@@ -43,8 +41,8 @@ class AutoModel(auto_model.AutoModel):
         overwrite: Whether to remove a search that is in the folder; otherwise it is gone on with.
         seed: Seed of the search, 0 too; a search without one draws it and keeps it in its folder.
         max_model_size: Most parameters of a network, as in AutoKeras; the same as ``limits={"params": ...}``.
-        space: Where images go into heads without blocks between: the space of cells, by name or as an object; five
-            cells of the DARTS space when None, which two cores can train.
+        space: Where images go into heads without blocks between: the space of cells, by name (the network then has
+            as many cells as its images ask for) or as an object.
         limits: Upper bounds of "params" and "flops" of a network.
         **settings: Settings of the method, such as ``search_epochs=30``.
 
@@ -66,14 +64,15 @@ class AutoModel(auto_model.AutoModel):
         seed: int | None = None,
         max_model_size: int | None = None,
         *,
-        space: str | CellSpace | None = None,
+        space: str | CellSpace = "darts",
         limits: Mapping[str, float] | None = None,
         **settings: Any,
     ) -> None:
         # Not AutoKeras's __init__: it seeds NumPy's global generator, and takes seed 0 for none.
         self.inputs = tree.flatten(inputs)
         self.outputs = tree.flatten(outputs)
-        self.space = CellSpace.darts(cells=DEFAULT_CELLS) if space is None else CellBlock(space).space
+        CellBlock(space)  # refuses what is no space of cells
+        self.space = space
         self.overwrite = overwrite
         self.limits = check_limits(limits)
         if max_model_size is not None:
@@ -106,13 +105,14 @@ class AutoModel(auto_model.AutoModel):
             seed = self._project.read().get("seed", int(np.random.default_rng().integers(2**31)))
         self.seed = int(seed)
         objective_fact = objective if isinstance(objective, str) else repr(objective)
-        self._project.claim(
-            tuner=method.facts(),
-            graph=graph_facts(graph),
-            limits=self.limits,
-            objective=objective_fact,
-            seed=self.seed,
-        )
+        self._facts = {
+            "tuner": method.facts(),
+            "graph": graph_facts(graph),
+            "limits": self.limits,
+            "objective": objective_fact,
+            "seed": self.seed,
+        }
+        self._project.claim(**self._facts)
         self.tuner = method.make(
             hypermodel=graph,
             project=self._project,
@@ -201,6 +201,7 @@ class AutoModel(auto_model.AutoModel):
                 f"Expected no further arguments of fit for tuner {self.tuner.method.name!r}, got {sorted(kwargs)}."
             )
         self._project.claim(
+            **self._facts,
             data=self._describe(data, split),
             fit={"epochs": epochs, "batch_size": batch_size, "validation_split": split},
         )

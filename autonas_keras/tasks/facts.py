@@ -31,6 +31,10 @@ def check_objective(objective: Any, heads: Sequence[Any]) -> None:
             )
 
 
+def _name(part: Any) -> str | None:
+    return part if part is None or isinstance(part, str) else getattr(part, "name", None) or type(part).__name__
+
+
 def graph_facts(graph: Graph) -> dict[str, Any]:
     """What makes a graph the same search, without what data tells it later or a process counts."""
     learnt = {"num_classes", "output_dim", "shape", "loss", "metrics", "column_names", "column_types"}
@@ -39,8 +43,11 @@ def graph_facts(graph: Graph) -> dict[str, Any]:
         {"class": part["class_name"], **{k: v for k, v in part["config"].items() if k not in learnt}}
         for part in config["blocks"]
     ]
+    heads = [node.in_blocks[0] for node in graph.outputs]
     facts = {
         "blocks": parts,
+        "losses": [_name(head.loss) for head in heads],
+        "metrics": [[_name(metric) for metric in head.metrics or ()] for head in heads],
         "inputs": [node["class_name"] for node in config["nodes"].values()],
         "edges": [config["block_inputs"], config["block_outputs"], config["outputs"]],
     }

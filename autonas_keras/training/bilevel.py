@@ -56,14 +56,15 @@ class BilevelModel(keras.Model):
                 away; ``fit_bilevel`` raises it from zero along the epochs. Source: Ye et al., "beta-DARTS: Beta-Decay
                 Regularization", CVPR 2022, equation 11.
             clip_norm: Global norm that the gradients of the weights are clipped to.
-            **kwargs: loss, metrics and what else keras.Model.compile takes.
+            **kwargs: loss, metrics and what else keras.Model.compile takes; losses are not scaled for float16, since
+                clipping and decay would see the scale (bfloat16 needs none).
 
         Raises:
             ValueError: When ``order`` is neither 1 nor 2, or is 2 with an optimizer other than SGD.
         """
         if order not in (1, 2):
             raise ValueError(f"Expected order to be 1 or 2, got {order!r}.")
-        super().compile(optimizer=optimizer, **{"jit_compile": False, **kwargs})
+        super().compile(optimizer=optimizer, **{"jit_compile": False, "auto_scale_loss": False, **kwargs})
         if order == 2 and not isinstance(self.optimizer, keras.optimizers.SGD):
             raise ValueError(
                 f"Expected keras.optimizers.SGD for order=2, whose step is unrolled, got {type(self.optimizer).__name__}."
@@ -102,7 +103,11 @@ class BilevelModel(keras.Model):
     def train_step(self, data: Any) -> dict[str, Any]:
         train, validation = data
         moves = tf.convert_to_tensor(self.alphas_move) > 0
-        alpha_loss = tf.cond(moves, lambda: self._alpha_step(train, validation), lambda: tf.constant(float("nan")))
+        alpha_loss = tf.cond(
+            moves,
+            lambda: tf.cast(self._alpha_step(train, validation), tf.float32),
+            lambda: tf.constant(float("nan")),
+        )
         self._weight_step(train)
         for metric, value in ((self._alpha_loss, alpha_loss), (self._entropy, self._mean_entropy())):
             metric.update_state(value)

@@ -38,8 +38,10 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         self.directory.mkdir(parents=True, exist_ok=True)
         self.record = record
         self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.stopped = tf.Variable(False, trainable=False)
         self._checkpoint = tf.train.Checkpoint(
             epoch=self.epoch,
+            stopped=self.stopped,
             model=[variable.value for variable in model.variables],
             optimizers=[variable.value for optimizer in optimizers for variable in optimizer.variables],
         )
@@ -62,15 +64,20 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         self.logs = [*self.logs[:epoch], entry]
         write_atomically(self.directory / "history.json", json.dumps(self.logs))
         self.epoch.assign(epoch + 1)
+        # This callback is the last one, so it sees whether another one has stopped the training.
+        self.stopped.assign(bool(self.model.stop_training))
         self._manager.save()
 
     def finished(self, epochs: int) -> bool:
         """Whether a training of that many epochs ended by itself, at its last one or because a callback stopped it."""
         path = self.directory / "finished.json"
+        if bool(self.stopped.numpy()):
+            return True
         return path.exists() and json.loads(path.read_text())["epochs"] == epochs
 
     def finish(self, epochs: int) -> None:
-        """Write down that a training of that many epochs ended by itself."""
+        """Keep what callbacks did at the end, and write down that a training of that many epochs ended by itself."""
+        self._manager.save()
         write_atomically(self.directory / "finished.json", json.dumps({"epochs": epochs}))
 
     def history(self) -> dict[str, list[float]]:

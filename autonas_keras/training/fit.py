@@ -143,10 +143,11 @@ class _Schedule(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.model.alphas_move.assign(float(epoch >= self.warmup_epochs))
-        self.model.alpha_decay.assign(self.model.full_alpha_decay * epoch / self.epochs)
+        share = epoch / max(1, self.epochs - 1)
+        self.model.alpha_decay.assign(self.model.full_alpha_decay * share)
         for layer in self.model.supernets:
             if hasattr(layer, "on_progress"):
-                layer.on_progress(epoch / self.epochs)
+                layer.on_progress(share)
         if self.learning_rate is not None:
             first, last = self.learning_rate
             rate = last + 0.5 * (first - last) * (1 + math.cos(math.pi * epoch / self.epochs))

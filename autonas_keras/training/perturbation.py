@@ -72,9 +72,10 @@ def select_by_perturbation(
                 finetune()
         # What the choice of inputs weighs is the loss without an edge, which discretize reads as its strength.
         strengths = {kind: np.zeros_like(table) for kind, table in tables.items()}
+        without = {edge: 0.0 if space.topology == "dense" else loss_without(edge[0], (edge[1],)) for edge in edges}
         for kind, row in edges:
             column = int(np.argmax(tables[kind][row]))
-            strengths[kind][row, column] = 1.0 if space.topology == "dense" else np.exp(loss_without(kind, (row,)))
+            strengths[kind][row, column] = 1.0 + without[kind, row] - min(without.values())
         found[layer.name] = space.discretize(strengths)
         layer.select_mixture(None)
     return found

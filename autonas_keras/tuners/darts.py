@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -95,10 +96,24 @@ class Darts(Method):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
+        rates = self.search_learning_rate
+        if not isinstance(rates, (tuple, list)) or len(rates) != 2 or not all(rate > 0 for rate in rates):
+            raise ValueError(f"Expected search_learning_rate to be a first and a last positive rate, got {rates!r}.")
+        if self.warmup_epochs is not None and self.warmup_epochs < 0:
+            raise ValueError(f"Expected warmup_epochs not to be negative, got {self.warmup_epochs!r}.")
+        for name in ("alpha_learning_rate", "alpha_weight_decay", "alpha_decay", "search_weight_decay"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"Expected {name} to be a number that is not negative, got {getattr(self, name)!r}.")
 
     def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> DartsTuner:
         if not hypermodel.searched:
             raise ValueError("Expected a graph with a searched block for tuner 'darts', got none; add a CellBlock.")
+        if self.search_cells < 3 and any(
+            isinstance(block.space, CellSpace) and block.space.topology != "dense" for block in hypermodel.searched
+        ):
+            raise ValueError(
+                f"Expected search_cells of 3 or more, which hold a normal and a reduction cell, got {self.search_cells}."
+            )
         return DartsTuner(Given(**{**kwargs, "max_trials": 1}), hypermodel, self, project, limits)
 
     def default_search_epochs(self, samples: int, batch_size: int) -> int:
@@ -167,12 +182,15 @@ class DartsTuner(SearchTuner):
         method, seed = self.method, self.seed
 
         def layer(space: CellSpace, name: str) -> CellSupernet:
-            channels = method.search_channels or max(space.channels // 2, method.partial_channels)
+            channels = (
+                method.search_channels or -(-space.channels // (2 * method.partial_channels)) * method.partial_channels
+            )
             return CellSupernet(
                 space.resized(method.search_cells, channels),
                 partial_channels=method.partial_channels,
                 sampling=method.sampling,
-                seed=seed,
+                # Two blocks of one space must not start, or draw, alike.
+                seed=seed + zlib.crc32(name.encode()),
                 name=name,
             )
 
@@ -201,6 +219,11 @@ class DartsTuner(SearchTuner):
     def _strongest(self, model: BilevelModel, choose: Any, batch_size: int) -> Architecture:
         """What the alphas, or the perturbed loss on the samples ``choose``, favour within the limits."""
         layers = {layer.name: layer for layer in model.supernets}
+        if not all(np.isfinite(table).all() for layer in layers.values() for table in layer.mixture().values()):
+            raise ValueError(
+                "Expected a search whose alphas stay finite, got one that diverged; "
+                "lower search_learning_rate and pass overwrite=True to start over."
+            )
         if self.method.selection == "perturbation":
             found = select_by_perturbation(model, choose, batch_size=batch_size, seed=self.seed)
         else:

@@ -13,6 +13,7 @@ from typing import Any
 
 from autonas_keras.files import write_atomically
 
+SEARCHED = "data"  # the fact that a search has begun
 FOREIGN = ("oracle.json", "tuner0.json", "graph")  # what projects of AutoKeras and KerasTuner hold
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOTDIR)
 TENSORFLOW_WORDS = ("No space left on device", "Read-only file system", "Permission denied", "Disk quota exceeded")
@@ -59,6 +60,8 @@ class Project:
         """
         facts = json.loads(json.dumps(facts))
         known = self.read()
+        if SEARCHED not in known:
+            known = {}  # a task that was only made, never fitted, does not hold the folder
         for name, value in facts.items():
             if name in known and known[name] != value:
                 where, old, new = _difference(name, known[name], value)

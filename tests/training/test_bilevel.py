@@ -150,6 +150,9 @@ def test_gumbel_draws_one_operation_and_repeats_by_seed_and_count() -> None:
     np.testing.assert_allclose(first.sum(1), 1.0, atol=1e-5)
     layers[0](np.zeros((1, 6, 6, 1), "float32"), training=True)
     assert int(layers[0]._draws) == 1
+    large = CellSupernet(space, sampling="gumbel", seed=2**31 - 1)
+    large.build((None, 6, 6, 1))
+    assert not np.array_equal(to_numpy(large.mixture_tensor("normal", training=True)), first)
     layers[0].on_progress(1.0)
     assert float(layers[0]._heat) == pytest.approx(0.1)
 

@@ -16,6 +16,7 @@ from autonas_keras.training import (
     Augment,
     BilevelModel,
     SkipDominance,
+    TrainingCheckpoint,
     batches,
     fit_bilevel,
     fit_resumable,
@@ -159,7 +160,25 @@ def test_skip_dominance_stops_the_search() -> None:
     assert len(history["loss"]) == 2
 
 
-def test_perturbation_keeps_the_operations_that_the_loss_needs() -> None:
+def test_a_search_that_was_stopped_is_not_trained_on_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+            self.model.stop_training = epoch == 1
+
+    def die(self: TrainingCheckpoint, epochs: int) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingCheckpoint, "finish", die)
+        with pytest.raises(Killed):
+            search(tmp_path, callbacks=(Stop(),))
+    _, history = search(tmp_path, callbacks=(Stop(),))
+    assert len(history["loss"]) == 2
+
+
+def test_perturbation_repeats_and_puts_the_mixture_back() -> None:
     model = search_model()
     layer = model.supernets[0]
     before = layer.mixture()
@@ -177,11 +196,14 @@ def test_perturbation_finds_the_only_operation_that_can_tell_the_classes() -> No
     features = keras.layers.GlobalAveragePooling2D()(layer(inputs))
     model = BilevelModel(inputs, keras.layers.Dense(1)(features))
     model.compile("sgd", loss="mse")
-    # The prediction of the full mixture is the target: whatever is taken away, the loss grows with its part in it.
-    for kind in layer.alphas:
-        layer.alphas[kind].assign(np.tile([[-9.0, 9.0, -9.0]], (len(space.edges), 1)))
+    # The target is what pooling alone predicts: the loss needs it, though the alphas favour the identity.
+    layer.select_mixture({kind: table * [[0.0, 1.0, 0.0]] for kind, table in layer.mixture().items()})
     with layer.frozen(batch_statistics=True):
         target = to_numpy(model(X[:8]))
+    layer.select_mixture(None)
+    for kind in layer.alphas:
+        layer.alphas[kind].assign(np.tile([[0.2, 0.0, 0.0]], (len(space.edges), 1)))
+    assert "max_pool_3x3" not in str(layer.architecture())
     found = select_by_perturbation(model, (X[:8], target), batch_size=8, seed=0)["cell"]
     assert {
         operation for kind in space.cell_types for node in space.cell(found, kind).nodes for operation, _ in node

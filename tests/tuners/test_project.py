@@ -11,10 +11,16 @@ from autonas_keras.tuners import Project
 
 
 def test_a_folder_remembers_what_it_was_claimed_for(tmp_path: Path) -> None:
-    Project(tmp_path, "a").claim(tuner={"name": "darts", "order": 1}, seed=0)
+    Project(tmp_path, "a").claim(seed=0, data={"samples": [3, 2]})
     again = Project(tmp_path, "a")
-    again.claim(seed=0, data={"samples": [3, 2]})
-    assert again.read() == {"tuner": {"name": "darts", "order": 1}, "seed": 0, "data": {"samples": [3, 2]}}
+    again.claim(seed=0, fit={"epochs": 1})
+    assert again.read() == {"seed": 0, "data": {"samples": [3, 2]}, "fit": {"epochs": 1}}
+
+
+def test_a_folder_where_nothing_was_searched_belongs_to_the_last_who_asked(tmp_path: Path) -> None:
+    Project(tmp_path, "a").claim(tuner={"name": "darts", "order": 1}, seed=0)
+    Project(tmp_path, "a").claim(tuner={"name": "darts", "order": 2}, seed=1)
+    assert Project(tmp_path, "a").read() == {"tuner": {"name": "darts", "order": 2}, "seed": 1}
 
 
 @pytest.mark.parametrize(
@@ -28,7 +34,7 @@ def test_a_folder_remembers_what_it_was_claimed_for(tmp_path: Path) -> None:
 )
 def test_another_search_is_refused_by_what_differs(tmp_path: Path, facts: dict[str, Any], words: str) -> None:
     project = Project(tmp_path, "a")
-    project.claim(tuner={"name": "darts", "order": 1}, seed=0, parts=[{"a": 1}, {"a": 2}])
+    project.claim(data={}, tuner={"name": "darts", "order": 1}, seed=0, parts=[{"a": 1}, {"a": 2}])
     before = project.read()
     with pytest.raises(ValueError, match=words):
         project.claim(**facts)
