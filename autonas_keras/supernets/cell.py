@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from autonas_keras.layers.network import cell_channels, cell_kind
 from autonas_keras.layers.operations import operation_model
 from autonas_keras.layers.weights import initialize_weights
 from autonas_keras.spaces import Architecture, CellSpace, canonical
@@ -78,30 +79,25 @@ class CellSupernet(keras.layers.Layer):
     # Shapes
 
     def _plans(self) -> list[CellPlan]:
-        plans, channels, space = [], self.space.channels, self.space
-        for index in range(space.cells):
-            dense = space.topology == "dense"
-            if index in space.reductions:
-                channels *= 2
-            plans.append(
-                CellPlan(
-                    operations=tuple(canonical(name) for name in space.operations),
-                    inputs=space.inputs,
-                    nodes=space.nodes,
-                    strides=2 if index in space.reductions and not dense else 1,
-                    channels=channels,
-                    partial=self.partial_channels,
-                    pool_norm=not dense,
-                    last_only=dense,
-                )
+        space = self.space
+        dense = space.topology == "dense"
+        return [
+            CellPlan(
+                operations=tuple(canonical(name) for name in space.operations),
+                inputs=space.inputs,
+                nodes=space.nodes,
+                strides=2 if self.kind(index) == "reduction" else 1,
+                channels=cell_channels(space, index),
+                partial=self.partial_channels,
+                pool_norm=not dense,
+                last_only=dense,
             )
-        return plans
+            for index in range(space.cells)
+        ]
 
     def kind(self, index: int) -> str:
         """Which of the searched cells stands at ``index``."""
-        if self.space.topology == "dense":
-            return "cell"
-        return "reduction" if index in self.space.reductions else "normal"
+        return cell_kind(self.space, index)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         batch, height, width, _ = input_shape
@@ -141,7 +137,6 @@ class CellSupernet(keras.layers.Layer):
         self._stem_scale = self._add("stem_gamma", (stem,), "ones")
         self._stem_shift = self._add("stem_beta", (stem,), "zeros")
         self._cells: list[dict[str, Any]] = []
-        self._edge_models: dict[str, keras.Model] = {}
         shapes = [stem] * space.inputs
         before = False
         for index, plan in enumerate(self.plans):
@@ -197,7 +192,6 @@ class CellSupernet(keras.layers.Layer):
                     )
                     setattr(self, f"_{key}", model)
                     weights["edges"][source, node, operation] = model
-                    self._edge_models[key] = model
 
     def _add(self, name: str, shape: tuple[int, ...], initializer: Any, trainable: bool = True) -> keras.Variable:
         dtype = "float64" if self.variable_dtype == "float64" else "float32"

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from autonas_keras.blocks import Graph
-from autonas_keras.evaluation import architecture_costs, least_costs, model_costs
+from autonas_keras.evaluation import architecture_costs, least_costs, meets, model_costs
 from autonas_keras.spaces import Architecture, Option, Space
 
 
@@ -62,7 +62,7 @@ def check_feasible(costs: GraphCosts, space: Space, limits: Mapping[str, float])
             )
     if limits:
         found = _lighten(space.default(), space, costs, limits, lambda architecture: 0.0)
-        if not _meets(costs.of(found), limits):
+        if not meets(costs.of(found), limits):
             nearest = ", ".join(f"{name} <= {costs.of(found)[name]:,}" for name in limits)
             got = ", ".join(f"{name} <= {limit:,}" for name, limit in limits.items())
             raise ValueError(
@@ -99,17 +99,17 @@ def strongest_within(
                 total += float((mask * np.log(np.maximum(tables[kind], 1e-12))).sum())
         return total
 
-    if _meets(costs.of(start), limits):
+    if meets(costs.of(start), limits):
         return start
     current = _lighten(start, space, costs, limits, strength)
-    if not _meets(costs.of(current), limits):
+    if not meets(costs.of(current), limits):
         current = _lighten(space.default(), space, costs, limits, strength)
     while True:
         value = strength(current)
         better = [
             (strength(other), other)
             for other in space.neighbours(current)
-            if other in space and _meets(costs.of(other), limits)
+            if other in space and meets(costs.of(other), limits)
         ]
         gain, best = max(better, key=lambda pair: pair[0], default=(-math.inf, current))
         if gain <= value + 1e-12:
@@ -131,10 +131,6 @@ def _lighten(start: Architecture, space: Space, costs: GraphCosts, limits: Mappi
             break
         current = max(options, key=lambda pair: pair[0])[1]
     return current
-
-
-def _meets(costs: Mapping[str, float], limits: Mapping[str, float]) -> bool:
-    return _excess(costs, limits) <= 0
 
 
 def _excess(costs: Mapping[str, float], limits: Mapping[str, float]) -> float:
