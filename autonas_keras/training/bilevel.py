@@ -75,7 +75,7 @@ class BilevelModel(keras.Model):
         self.clip_norm = clip_norm
         self.full_alpha_decay = float(alpha_decay)
         self.alpha_decay = keras.Variable(self.full_alpha_decay, trainable=False, name="alpha_decay")
-        self.alphas_move = keras.Variable(1.0, trainable=False, name="alphas_move")
+        self._alphas_move = True
         alphas = self.architecture_weights
         if not alphas:
             raise ValueError("Expected a layer with architecture_weights in a BilevelModel, got none.")
@@ -98,16 +98,24 @@ class BilevelModel(keras.Model):
         alphas = {id(variable) for variable in self.architecture_weights}
         return [variable for variable in self.trainable_variables if id(variable) not in alphas]
 
+    @property
+    def alphas_move(self) -> bool:
+        """Whether a step moves the alphas; setting it, between two steps of ``fit`` too, makes another step function."""
+        return self._alphas_move
+
+    @alphas_move.setter
+    def alphas_move(self, value: bool) -> None:
+        if value != self._alphas_move:
+            self._alphas_move = value
+            # A branch inside the graph would cost the step a tenth of its time.
+            if self.train_function is not None:
+                self.make_train_function(force=True)
+
     # Steps
 
     def train_step(self, data: Any) -> dict[str, Any]:
         train, validation = data
-        moves = tf.convert_to_tensor(self.alphas_move) > 0
-        alpha_loss = tf.cond(
-            moves,
-            lambda: tf.cast(self._alpha_step(train, validation), tf.float32),
-            lambda: tf.constant(float("nan")),
-        )
+        alpha_loss = self._alpha_step(train, validation) if self.alphas_move else tf.constant(float("nan"))
         self._weight_step(train)
         for metric, value in ((self._alpha_loss, alpha_loss), (self._entropy, self._mean_entropy())):
             metric.update_state(value)

@@ -142,7 +142,7 @@ class _Schedule(keras.callbacks.Callback):
         self.epochs, self.learning_rate, self.warmup_epochs = epochs, learning_rate, warmup_epochs
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.model.alphas_move.assign(float(epoch >= self.warmup_epochs))
+        self.model.alphas_move = epoch >= self.warmup_epochs
         share = epoch / max(1, self.epochs - 1)
         self.model.alpha_decay.assign(self.model.full_alpha_decay * share)
         for layer in self.model.supernets:

@@ -117,7 +117,7 @@ def test_a_step_moves_alpha_before_the_weights_and_decays_both_like_the_publishe
 
 def test_warm_up_leaves_alphas_alone() -> None:
     model, layer, train, validation = toy(2)
-    model.alphas_move.assign(0.0)
+    model.alphas_move = False
     logs = model.train_step((train, validation))
     assert to_numpy(layer.alpha)[0] == 0.5
     assert np.isnan(logs["alpha_loss"])
