@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ class Space:
     """A search space: choices, some of which may exist only under an option of another.
 
     Args:
-        choices: The choices made at the top. Using the same name twice in one path is an error; a decision is
-            shared between places of a network by reading the same name in both.
+        choices: The choices made at the top. A name stands for one choice; the same choice may hang under several
+            options that exclude each other. A decision is shared between places of a network by reading its name in
+            both.
 
     Raises:
         ValueError: When there is no choice at all, or a name is used twice.
@@ -32,11 +34,15 @@ class Space:
         if not choices:
             raise ValueError("Expected a space of at least one choice, got none.")
         object.__setattr__(self, "choices", choices)
-        seen: set[str] = set()
-        for choice, _ in self.walk():
-            if choice.name in seen:
-                raise ValueError(f"Expected every choice of a space to have its own name, got {choice.name!r} twice.")
-            seen.add(choice.name)
+        seen: dict[str, list[tuple[Choice, dict[str, Option]]]] = {}
+        for choice, conditions in self.walk():
+            places = seen.setdefault(choice.name, [])
+            for other, others in places:
+                if other != choice or not any(others.get(name, option) != option for name, option in conditions):
+                    raise ValueError(
+                        f"Expected every choice of a space to have its own name, got {choice.name!r} twice."
+                    )
+            places.append((choice, dict(conditions)))
 
     def walk(self) -> Iterator[tuple[Choice, tuple[tuple[str, Option], ...]]]:
         """Every choice, parents before children, with the decisions it depends on."""
@@ -59,15 +65,40 @@ class Space:
             product *= choice.size
         return product
 
+    @cached_property
+    def named(self) -> dict[str, Choice]:
+        """Every choice by its name, parents before children."""
+        return {choice.name: choice for choice, _ in self.walk()}
+
+    @cached_property
+    def flat(self) -> bool:
+        """Whether every choice is always active."""
+        return not any(choice.branches for choice in self.choices)
+
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Draw an architecture with every active decision uniform over its options."""
-        return self._make(lambda choice: choice.options[int(rng.integers(len(choice.options)))])
+        return self.complete({}, rng)
+
+    def complete(self, decisions: Mapping[str, Option], rng: np.random.Generator) -> Architecture:
+        """The architecture that takes ``decisions``, which are not checked, where active, and draws all others."""
+        # One draw for all choices costs as much as one for a single choice.
+        draws = dict(zip(self.named, rng.random(len(self.named)).tolist(), strict=True))
+
+        def decide(choice: Choice) -> Option:
+            options = choice.options
+            return (
+                decisions[choice.name] if choice.name in decisions else options[int(draws[choice.name] * len(options))]
+            )
+
+        return self._make(decide)
 
     def default(self) -> Architecture:
         """The architecture that takes the first option everywhere."""
         return self._make(lambda choice: choice.options[0])
 
     def _make(self, decide: Any) -> Architecture:
+        if self.flat:
+            return Architecture(tuple((choice.name, decide(choice)) for choice in self.choices), self)
         decisions: list[tuple[str, Option]] = []
 
         def visit(choices: Iterable[Choice]) -> None:
@@ -85,7 +116,7 @@ class Space:
         Raises:
             ValueError: When a decision is missing, takes an unknown option, or belongs to no choice of the space.
         """
-        known = {choice.name: choice for choice, _ in self.walk()}
+        known = self.named
         for name in decisions:
             if name not in known:
                 raise ValueError(f"Expected decisions of this space, got {name!r}{close_names(name, known)}.")
@@ -113,10 +144,9 @@ class Space:
     def neighbours(self, architecture: Mapping[str, Option]) -> list[Architecture]:
         """All architectures that differ in one decision; decisions that this activates take their first option."""
         point = self.architecture(architecture)
-        known = {choice.name: choice for choice, _ in self.walk()}
         found = []
         for name, taken in point.items():
-            for option in known[name].options:
+            for option in self.named[name].options:
                 if option != taken:
                     changed = {**point, name: option}
                     found.append(self._make(lambda c, values=changed: values.get(c.name, c.options[0])))
@@ -138,10 +168,10 @@ class Space:
             yield Architecture(decisions, self)
 
     def encode(self, architecture: Mapping[str, Option]) -> np.ndarray:
-        """Index of the option taken for each choice of ``walk()``, -1 where inactive; int32 of shape (choices,)."""
+        """Index of the option taken for each choice of ``named``, -1 where inactive; int32 of shape (choices,)."""
         point = self.architecture(architecture)
         return np.array(
-            [choice.options.index(point[choice.name]) if choice.name in point else -1 for choice, _ in self.walk()],
+            [choice.options.index(point[name]) if name in point else -1 for name, choice in self.named.items()],
             dtype=np.int32,
         )
 
@@ -151,7 +181,7 @@ class Space:
         Raises:
             ValueError: When the length or an index of an active choice is out of range.
         """
-        names = [choice.name for choice, _ in self.walk()]
+        names = list(self.named)
         if len(code) != len(names):
             raise ValueError(f"Expected a code of {len(names)} indices, got {len(code)}.")
         index = dict(zip(names, (int(i) for i in code), strict=True))
@@ -192,35 +222,21 @@ class Space:
 
     @classmethod
     def from_hyperparameters(cls, hp: Any) -> Space:
-        """The flat space of KerasTuner's hyperparameters: every one that has finitely many values.
+        """The space of KerasTuner's hyperparameters, conditions included.
+
+        A number of more than 256 values, or of infinitely many, gets 65 quantiles along its sampling as options.
 
         Raises:
-            ValueError: When a hyperparameter is continuous.
+            ValueError: When there is no hyperparameter.
         """
-        return cls(tuple(Choice(entry.name, _finite_values(entry)) for entry in hp.space))
+        from autonas_keras.spaces.hyperparameters import read_choices
+
+        return cls(read_choices(hp.space)[0])
 
     @staticmethod
     def join(parts: Mapping[str, Space]) -> Space:
         """One space of several, the names of each prefixed with its key and a slash."""
         return JoinedSpace(parts)
-
-
-def _finite_values(entry: Any) -> tuple[Option, ...]:
-    """All values of one KerasTuner hyperparameter, its maximum included."""
-    if hasattr(entry, "value"):
-        return (entry.value,)
-    if not hasattr(entry, "step"):
-        return tuple(entry.values)
-    whole = isinstance(entry.min_value, int)
-    if entry.step is None and not whole:
-        raise ValueError(f"Expected hyperparameters with finitely many values, got {entry.name!r} without a step.")
-    # KerasTuner's own `values` is a sample where there is no step, and loses the maximum of (0, 1, 0.1) to rounding.
-    if entry.step is None:
-        return tuple(range(entry.min_value, entry.max_value + 1))
-    if entry.sampling == "linear":
-        steps = int((entry.max_value - entry.min_value) / entry.step + 1e-9)
-        return tuple(entry.min_value + i * entry.step for i in range(steps + 1))
-    return tuple(round(value) if whole else value for value in entry.values)
 
 
 def close_names(name: str, known: Iterable[str]) -> str:

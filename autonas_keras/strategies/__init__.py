@@ -1,0 +1,33 @@
+"""Which architecture comes next."""
+
+from autonas_keras.strategies.base import Reward, Strategy
+from autonas_keras.strategies.evolution import RegularizedEvolution
+from autonas_keras.strategies.genetic import Genetic
+from autonas_keras.strategies.greedy import EpsilonGreedy
+from autonas_keras.strategies.local_search import LocalSearch
+from autonas_keras.strategies.mutation import mutate_cell, mutate_decision, mutate_each
+from autonas_keras.strategies.nsga2 import NSGA2
+from autonas_keras.strategies.pareto import crowding_distance, non_dominated_sort, pareto_front
+from autonas_keras.strategies.random import RandomSearch
+from autonas_keras.strategies.rewards import mnasnet_reward
+from autonas_keras.strategies.search import SearchResult, search
+
+__all__ = [
+    "NSGA2",
+    "EpsilonGreedy",
+    "Genetic",
+    "LocalSearch",
+    "RandomSearch",
+    "RegularizedEvolution",
+    "Reward",
+    "SearchResult",
+    "Strategy",
+    "crowding_distance",
+    "mnasnet_reward",
+    "mutate_cell",
+    "mutate_decision",
+    "mutate_each",
+    "non_dominated_sort",
+    "pareto_front",
+    "search",
+]

@@ -1,0 +1,76 @@
+"""Regularized (ageing) evolution.
+
+Reference: Real, Aggarwal, Huang, Le, "Regularized Evolution for Image Classifier Architecture Search", AAAI 2019,
+algorithm 1.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from autonas_keras.spaces import Architecture, Space
+from autonas_keras.strategies.base import Reward, Strategy, check_count, check_share
+from autonas_keras.strategies.mutation import mutate_cell
+
+
+class RegularizedEvolution(Strategy):
+    """The best of a random sample of the population has a child, and the oldest of the population dies.
+
+    Args:
+        space: What is searched.
+        population_size: Architectures alive; so many random ones come first.
+        sample_size: Architectures drawn with replacement, the best of which is the parent.
+        identity: Probability that a cell stays as it is in a mutation; such a child is proposed only with repeats.
+        **kwargs: ``seed``, ``unique``, ``limits`` and ``costs`` as ``Strategy`` takes them.
+
+    Raises:
+        ValueError: When ``sample_size`` is above ``population_size``, a number is not positive or no probability.
+    """
+
+    def __init__(
+        self, space: Space, population_size: int = 50, sample_size: int = 10, identity: float = 0.05, **kwargs: Any
+    ) -> None:
+        super().__init__(space, **kwargs)
+        self.population_size = check_count("population_size", population_size)
+        self.sample_size = check_count("sample_size", sample_size)
+        self.identity = check_share("identity", identity)
+        if self.sample_size > self.population_size:
+            raise ValueError(
+                f"Expected sample_size to be at most population_size, got {sample_size} of {population_size}."
+            )
+        self._population: deque[tuple[Architecture, float]] = deque(maxlen=self.population_size)
+        self._started = 0
+
+    def _suggest(self) -> Architecture:
+        if self._started < self.population_size or not self._population:
+            return self.space.sample(self.rng)
+        drawn = self.rng.integers(len(self._population), size=self.sample_size).tolist()
+        parent = max((self._population[i] for i in drawn), key=lambda member: member[1])[0]
+        return mutate_cell(self.space, parent, self.rng, self.identity)
+
+    def _proposed(self, architecture: Architecture) -> None:
+        self._started += 1
+
+    def _learn(self, architecture: Architecture, reward: Reward | None) -> None:
+        if reward is not None:
+            self._population.append((architecture, reward))  # type: ignore[arg-type]
+        elif len(self._population) < self.population_size:
+            self._started = max(0, self._started - 1)  # another random one takes its place
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            **super().settings(),
+            "population_size": self.population_size,
+            "sample_size": self.sample_size,
+            "identity": self.identity,
+        }
+
+    def _get(self) -> dict[str, Any]:
+        return {"population": [[self.code(a), reward] for a, reward in self._population], "started": self._started}
+
+    def _set(self, state: Mapping[str, Any]) -> None:
+        members = [(self.decode(code), float(reward)) for code, reward in state["population"]]
+        self._population = deque(members, maxlen=self.population_size)
+        self._started = int(state["started"])

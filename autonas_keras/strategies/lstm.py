@@ -1,0 +1,365 @@
+"""The recurrent network that samples architectures, its exact log-probabilities and their gradients, in NumPy.
+
+Reference: Zoph, Vasudevan, Shlens, Le, "Learning Transferable Architectures for Scalable Image Recognition",
+CVPR 2018, appendix A.2; Pham, Guan, Zoph, Le, Dean, "Efficient Neural Architecture Search via Parameter Sharing",
+ICML 2018, section 2.2.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autonas_keras.spaces import Space
+from autonas_keras.strategies.base import check_count
+
+
+class Step(NamedTuple):
+    """What one decision of a batch leaves behind for the backward pass; arrays have a row for each architecture."""
+
+    choice: int
+    active: np.ndarray | None  # (batch, 1); None when all are
+    source: np.ndarray  # rows of the embedding that were the input
+    h: np.ndarray
+    c: np.ndarray
+    gates: np.ndarray  # input, forget, output and candidate, after their nonlinearities
+    squashed: np.ndarray  # tanh of the new cell state
+    output: np.ndarray
+    logits: np.ndarray  # before the tanh constant, over the temperature
+    log_p: np.ndarray
+    taken: np.ndarray
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A batch of architectures as the network went through them.
+
+    Attributes:
+        codes: Option indices as ``Space.encode`` has them, -1 where inactive; (batch, choices).
+        log_prob: Natural logarithm of the probability of each architecture; (batch,).
+        entropy: Sum of the entropies of the decisions on its way; (batch,). Their mean over samples estimates the
+            entropy of the whole distribution.
+        steps: One for each choice that is active anywhere in the batch.
+    """
+
+    codes: np.ndarray
+    log_prob: np.ndarray
+    entropy: np.ndarray
+    steps: tuple[Step, ...]
+
+
+class ControllerNetwork:
+    """An LSTM of one layer that makes the decisions of a space one after another.
+
+    Each choice has output weights and an embedding of its own; the embedding of the option taken is the next input.
+    Decisions that are not active are skipped: the state of the LSTM passes them unchanged.
+
+    Example::
+
+        network = ControllerNetwork(space, rng=rng)
+        rollout = network.sample(rng, 8)
+        optimizer = Adam(network.parameters.size)
+        optimizer.ascend(network.parameters, network.gradient(rollout, advantages / 8))
+
+    Args:
+        space: What is sampled.
+        units: Width of the LSTM and of the embeddings.
+        temperature: Divides the logits; above 1 the samples are more uniform.
+        tanh_constant: When given, the logits are squashed to ``tanh_constant * tanh(logits)``.
+        scale: All parameters start uniform in [-scale, scale], the biases of the softmax at 0.
+        rng: Generator that draws the initial parameters.
+        dtype: Type of the parameters and of all that is computed.
+
+    Attributes:
+        parameters: All of them as one vector; write to it in place.
+
+    Raises:
+        ValueError: When ``units`` is not a positive integer, or another number is not positive.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        units: int = 100,
+        *,
+        rng: np.random.Generator,
+        temperature: float = 1.0,
+        tanh_constant: float | None = None,
+        scale: float = 0.1,
+        dtype: Any = np.float32,
+    ) -> None:
+        self.space, self.units = space, check_count("units", units)
+        self.temperature = check_positive("temperature", temperature)
+        self.tanh_constant = None if tanh_constant is None else check_positive("tanh_constant", tanh_constant)
+        self.sizes = [len(choice.options) for choice in space.named.values()]
+        self.ends = np.cumsum(self.sizes)
+        self.order, self.places = decision_order(space)
+        shapes = {
+            "embedding": (1 + sum(self.sizes), units),  # row 0 is the input of the first decision
+            "kernel": (2 * units, 4 * units),
+            "bias": (4 * units,),
+            "head": (sum(self.sizes), units),
+            "head_bias": (sum(self.sizes),),
+        }
+        counts = {name: int(np.prod(shape)) for name, shape in shapes.items()}
+        self.parameters = rng.uniform(-scale, scale, sum(counts.values())).astype(dtype)
+        self._views = {}
+        start = 0
+        for name, shape in shapes.items():
+            self._views[name] = slice(start, start + counts[name]), shape
+            start += counts[name]
+        self._view(self.parameters, "head_bias")[:] = 0
+
+    def _view(self, vector: np.ndarray, name: str) -> np.ndarray:
+        part, shape = self._views[name]
+        return vector[part].reshape(shape)
+
+    # Forward
+
+    def sample(self, rng: np.random.Generator, count: int = 1) -> Rollout:
+        """Draw ``count`` architectures."""
+        return self._run(np.full((count, len(self.sizes)), -1, np.int64), rng.random((count, len(self.sizes))))
+
+    def evaluate(self, codes: np.ndarray) -> Rollout:
+        """Go through given architectures, rows of ``Space.encode``."""
+        return self._run(np.asarray(codes, np.int64), None)
+
+    def _run(self, codes: np.ndarray, draws: np.ndarray | None) -> Rollout:
+        embedding, kernel, bias, head, head_bias = (self._view(self.parameters, name) for name in self._views)
+        batch, units, dtype = len(codes), self.units, self.parameters.dtype
+        h, c = np.zeros((batch, units), dtype), np.zeros((batch, units), dtype)
+        source, rows = np.zeros(batch, np.int64), np.arange(batch)
+        log_prob, entropy = np.zeros(batch, dtype), np.zeros(batch, dtype)
+        steps = []
+        for choice in self.order:
+            active = self._active(codes, choice)
+            if active is not None and not active.any():
+                continue
+            gates = np.concatenate((embedding[source], h), axis=1) @ kernel
+            gates += bias
+            gates[:, : 3 * units] *= 0.5  # the logistic function as a tanh, which does not overflow
+            np.tanh(gates, out=gates)
+            gates[:, : 3 * units] += 1
+            gates[:, : 3 * units] *= 0.5
+            i, f, o, g = (gates[:, k * units : (k + 1) * units] for k in range(4))
+            new_c = f * c + i * g
+            squashed = np.tanh(new_c)
+            output = o * squashed
+            part = slice(self.ends[choice] - self.sizes[choice], self.ends[choice])
+            logits = (output @ head[part].T + head_bias[part]) / dtype.type(self.temperature)
+            log_p = self._log_softmax(logits)
+            if draws is None:
+                taken = np.maximum(codes[:, choice], 0)
+            else:
+                cumulative = np.cumsum(np.exp(log_p), axis=1)
+                taken = (cumulative[:, :-1] <= draws[:, choice, None] * cumulative[:, -1:]).sum(axis=1)
+            steps.append(Step(choice, active, source, h, c, gates, squashed, output, logits, log_p, taken))
+            found, spread = log_p[rows, taken], -np.sum(np.exp(log_p) * log_p, axis=1)
+            after = part.start + 1 + taken
+            if active is None:
+                h, c, source = output, new_c, after
+                codes[:, choice] = taken
+            else:
+                h, c = np.where(active, output, h), np.where(active, new_c, c)
+                here = active[:, 0]
+                source, codes[:, choice] = np.where(here, after, source), np.where(here, taken, -1)
+                found, spread = found * here, spread * here
+            log_prob, entropy = log_prob + found, entropy + spread
+        return Rollout(codes, log_prob, entropy, tuple(steps))
+
+    def _active(self, codes: np.ndarray, choice: int) -> np.ndarray | None:
+        """Which rows make this decision, as a column; None for all."""
+        found = np.zeros(len(codes), bool)
+        for conditions in self.places[choice]:
+            if not conditions:
+                return None
+            found |= np.all([codes[:, parent] == option for parent, option in conditions], axis=0)
+        return found[:, None]
+
+    def _log_softmax(self, logits: np.ndarray) -> np.ndarray:
+        if self.tanh_constant is not None:
+            logits = logits.dtype.type(self.tanh_constant) * np.tanh(logits)
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+    # Backward
+
+    def gradient(self, rollout: Rollout, by_log_prob: np.ndarray, by_entropy: np.ndarray | float = 0.0) -> np.ndarray:
+        """Gradient of ``sum(by_log_prob * log_prob + by_entropy * entropy)`` in the parameters.
+
+        The parameters have to be those that ``rollout`` was made with.
+
+        Args:
+            rollout: From ``sample`` or ``evaluate``.
+            by_log_prob: Weight of the log-probability of each architecture; (batch,).
+            by_entropy: Weight of the entropy of each, or of all.
+        """
+        dtype, units, batch = self.parameters.dtype, self.units, len(rollout.codes)
+        by_log_prob = np.broadcast_to(np.asarray(by_log_prob, dtype), batch)[:, None]
+        by_entropy = np.broadcast_to(np.asarray(by_entropy, dtype), batch)[:, None]
+        gradient = np.zeros_like(self.parameters)
+        kernel, head = self._view(self.parameters, "kernel"), self._view(self.parameters, "head")
+        d_head, d_head_bias = self._view(gradient, "head"), self._view(gradient, "head_bias")
+        d_gates = np.empty((len(rollout.steps), batch, 4 * units), dtype)
+        dh, dc = np.zeros((batch, units), dtype), np.zeros((batch, units), dtype)
+        for number in reversed(range(len(rollout.steps))):
+            step = rollout.steps[number]
+            part = slice(self.ends[step.choice] - self.sizes[step.choice], self.ends[step.choice])
+            d_logits = self._d_logits(step, by_log_prob, by_entropy)
+            d_head[part] += d_logits.T @ step.output
+            d_head_bias[part] += d_logits.sum(axis=0)
+            i, f, o, g = (step.gates[:, k * units : (k + 1) * units] for k in range(4))
+            d_output = dh + d_logits @ head[part]
+            d_cell = dc + d_output * o * (1 - step.squashed**2)
+            here = d_gates[number]
+            here[:, :units] = d_cell * g * i * (1 - i)
+            here[:, units : 2 * units] = d_cell * step.c * f * (1 - f)
+            here[:, 2 * units : 3 * units] = d_output * step.squashed * o * (1 - o)
+            here[:, 3 * units :] = d_cell * i * (1 - g**2)
+            if step.active is None:
+                dh, dc = here @ kernel[units:].T, d_cell * f
+            else:
+                here *= step.active
+                dh = np.where(step.active, here @ kernel[units:].T, dh)
+                dc = np.where(step.active, d_cell * f, dc)
+        self._add_recurrent(gradient, rollout, d_gates)
+        return gradient
+
+    def _d_logits(self, step: Step, by_log_prob: np.ndarray, by_entropy: np.ndarray) -> np.ndarray:
+        p = np.exp(step.log_p)
+        entropy = -np.sum(p * step.log_p, axis=1, keepdims=True)
+        found = -p * (by_log_prob + by_entropy * (step.log_p + entropy))
+        found[np.arange(len(p)), step.taken] += by_log_prob[:, 0]
+        if step.active is not None:
+            found *= step.active
+        if self.tanh_constant is not None:
+            found *= found.dtype.type(self.tanh_constant) * (1 - np.tanh(step.logits) ** 2)
+        return found / found.dtype.type(self.temperature)
+
+    def _add_recurrent(self, gradient: np.ndarray, rollout: Rollout, d_gates: np.ndarray) -> None:
+        """Gradients of the kernel, the bias and the embedding, over all steps at once."""
+        embedding, kernel = self._view(self.parameters, "embedding"), self._view(self.parameters, "kernel")
+        flat = d_gates.reshape(-1, 4 * self.units)
+        source = np.concatenate([step.source for step in rollout.steps])
+        h = np.concatenate([step.h for step in rollout.steps])
+        d_kernel = self._view(gradient, "kernel")
+        np.matmul(embedding[source].T, flat, out=d_kernel[: self.units])
+        np.matmul(h.T, flat, out=d_kernel[self.units :])
+        flat.sum(axis=0, out=self._view(gradient, "bias"))
+        # A product with one-hot rows adds up rows that occur several times.
+        one_hot = np.zeros((len(embedding), len(source)), flat.dtype)
+        one_hot[source, np.arange(len(source))] = 1
+        np.matmul(one_hot @ flat, kernel[: self.units].T, out=self._view(gradient, "embedding"))
+
+
+class Adam:
+    """Adam, as its paper has it, on one vector.
+
+    Args:
+        size: Length of the vector.
+        learning_rate: Step size.
+        beta_1: Decay of the mean of gradients.
+        beta_2: Decay of the mean of their squares.
+        epsilon: Added to the root of the latter.
+
+    Raises:
+        ValueError: When the step size or epsilon is not positive, or a decay is not in [0, 1).
+
+    Reference: Kingma, Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        learning_rate: float = 3.5e-4,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        dtype: Any = np.float32,
+    ) -> None:
+        self.learning_rate = check_positive("learning_rate", learning_rate)
+        self.beta_1, self.beta_2 = check_decay("beta_1", beta_1), check_decay("beta_2", beta_2)
+        self.epsilon = check_positive("epsilon", epsilon)
+        self.mean, self.square, self.updates = np.zeros(size, dtype), np.zeros(size, dtype), 0
+
+    def ascend(self, parameters: np.ndarray, gradient: np.ndarray) -> None:
+        """Move ``parameters`` in place so that what ``gradient`` is of grows."""
+        kind = parameters.dtype.type
+        self.updates += 1
+        self.mean += kind(1 - self.beta_1) * (gradient - self.mean)
+        self.square += kind(1 - self.beta_2) * (gradient**2 - self.square)
+        step = self.learning_rate / (1 - self.beta_1**self.updates)
+        root = np.sqrt(self.square / kind(1 - self.beta_2**self.updates))
+        root += kind(self.epsilon)
+        parameters += kind(step) * self.mean / root
+
+    def get_state(self) -> dict[str, Any]:
+        """The moments, as JSON knows them."""
+        return {"updates": self.updates, "mean": pack(self.mean), "square": pack(self.square)}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``get_state`` gave."""
+        mean, square = unpack(state["mean"], self.mean), unpack(state["square"], self.square)
+        self.mean, self.square, self.updates = mean, square, int(state["updates"])
+
+
+def decision_order(space: Space) -> tuple[list[int], list[list[list[tuple[int, int]]]]]:
+    """In what order choices are decided, and under which decisions each is active.
+
+    Returns:
+        Indices into ``space.named`` so that every choice comes after all that it may depend on; and for each index
+        the alternative lists of conditions, pairs of another index and its option index.
+    """
+    index = {name: i for i, name in enumerate(space.named)}
+    places: list[list[list[tuple[int, int]]]] = [[] for _ in index]
+    last: dict[int, int] = {}
+    # A choice that hangs in several places comes after the last of them, where all its parents are decided.
+    for position, (choice, conditions) in enumerate(space.walk()):
+        last[index[choice.name]] = position
+        places[index[choice.name]].append(
+            [(index[name], space.named[name].options.index(option)) for name, option in conditions]
+        )
+    return sorted(last, key=lambda i: last[i]), places
+
+
+def pack(vector: np.ndarray) -> str:
+    """The bytes of a vector as text."""
+    return base64.b64encode(vector.astype(vector.dtype.newbyteorder("<")).tobytes()).decode()
+
+
+def unpack(text: str, like: np.ndarray) -> np.ndarray:
+    """The vector of a ``pack``, of the type and length of another.
+
+    Raises:
+        ValueError: When the text holds another number of bytes.
+    """
+    data = base64.b64decode(text, validate=True)
+    if len(data) != like.nbytes:
+        raise ValueError(f"Expected {like.nbytes} bytes of numbers, got {len(data)}.")
+    return np.frombuffer(data, like.dtype.newbyteorder("<")).astype(like.dtype)
+
+
+def check_positive(name: str, value: Any) -> float:
+    """A finite number above zero.
+
+    Raises:
+        ValueError: When it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
+        raise ValueError(f"Expected {name} to be a positive number, got {value!r}.")
+    return float(value)
+
+
+def check_decay(name: str, value: Any) -> float:
+    """A decay rate in [0, 1).
+
+    Raises:
+        ValueError: When it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < 1:
+        raise ValueError(f"Expected {name} to be a number from 0 to below 1, got {value!r}.")
+    return float(value)
