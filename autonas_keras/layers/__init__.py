@@ -1,6 +1,7 @@
 """Candidate operations and networks of cells, out of stock Keras layers."""
 
 from autonas_keras.layers.drop_path import DropPath, DropPathAdd
+from autonas_keras.layers.fused import fused_normalisation
 from autonas_keras.layers.names import layer_names
 from autonas_keras.layers.network import cell_network
 from autonas_keras.layers.operations import (
@@ -23,6 +24,7 @@ __all__ = [
     "cell_network",
     "copy_weights",
     "factorized_reduce",
+    "fused_normalisation",
     "initialize_weights",
     "layer_names",
     "operation_model",

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from autonas_keras.layers import fused_normalisation
 from autonas_keras.training.bilevel import BilevelModel
 from autonas_keras.training.checkpoint import TrainingCheckpoint
 from autonas_keras.training.stream import Data, batches, steps_per_epoch
@@ -53,7 +54,8 @@ def fit_resumable(
     def stream(first: int) -> tf.data.Dataset:
         return batches(train, batch_size, seed, first, augment=augment)
 
-    return _fit(model, stream, steps, epochs, checkpoint, callbacks, verbose, validation, batch_size)
+    with fused_normalisation(model):
+        return _fit(model, stream, steps, epochs, checkpoint, callbacks, verbose, validation, batch_size)
 
 
 def fit_bilevel(
