@@ -86,6 +86,11 @@ class AutoModel(auto_model.AutoModel):
         self._targets: list[Labels | Numbers] | None = None
         check_objective(objective, self._heads)
         if foreign is not None:
+            if set(self.limits) - {"params"}:
+                raise ValueError(
+                    f"Expected limits of params alone for the tuner class {foreign.__name__}, which knows no others, "
+                    f"got {sorted(self.limits)}; take a tuner by name."
+                )
             self.seed = seed
             self.tuner = foreign(
                 hypermodel=graph,
@@ -95,7 +100,7 @@ class AutoModel(auto_model.AutoModel):
                 directory=directory,
                 seed=seed,
                 project_name=project_name,
-                max_model_size=max_model_size,
+                max_model_size=self.limits.get("params"),
                 **settings,
             )
             return

@@ -177,7 +177,7 @@ def _fit(
             steps_per_epoch=steps,
             shuffle=False,
             validation_data=None if validation is None else _validation(validation, batch_size),
-            callbacks=[*callbacks, *([checkpoint] if checkpoint else [])],
+            callbacks=[*callbacks, *([_Patience(callbacks, checkpoint), checkpoint] if checkpoint else [])],
             verbose=verbose,
         )
         if checkpoint:
@@ -186,6 +186,20 @@ def _fit(
         history.history = checkpoint.history()
         history.epoch = list(range(len(checkpoint.logs)))
     return history
+
+
+class _Patience(keras.callbacks.Callback):
+    """Lets early stopping know, in a training that goes on, the epochs that came before."""
+
+    def __init__(self, callbacks: Sequence[keras.callbacks.Callback], checkpoint: TrainingCheckpoint) -> None:
+        super().__init__()
+        self.stoppings = [c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping)]
+        self.logs = list(checkpoint.logs)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        for stopping in self.stoppings:
+            for epoch, entry in enumerate(self.logs):
+                stopping.on_epoch_end(epoch, entry)
 
 
 def _validation(data: Data, batch_size: int) -> tf.data.Dataset:

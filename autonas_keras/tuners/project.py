@@ -83,7 +83,7 @@ class Project:
         try:
             yield
         except OSError as error:
-            if not anything and error.errno not in UNWRITABLE:
+            if not anything and (error.errno not in UNWRITABLE or not self._holds(error.filename)):
                 raise
             raise self._unwritable(error.strerror or str(error), error.errno) from error
         except Exception as error:
@@ -92,6 +92,12 @@ class Project:
             if words is None:
                 raise
             raise self._unwritable(words, errno.ENOSPC) from error
+
+    def _holds(self, filename: Any) -> bool:
+        """Whether an error about that file is one of this folder, and not of a callback that writes elsewhere."""
+        if filename is None:
+            return True
+        return Path(str(filename)).resolve().is_relative_to(self.path.resolve())
 
     def _unwritable(self, reason: str, number: int | None) -> OSError:
         return OSError(

@@ -61,9 +61,13 @@ class TrialTuner(SearchTuner):
             raise FailedTrialError(
                 f"Expected the objective {self.oracle.objective.name!r} among {sorted(history.history)}, got none."
             )
-        shutil.rmtree(folder / "training")
         self.write_result(trial.trial_id, seconds=time.perf_counter() - start, **model_costs(model))
         return history
+
+    def on_trial_end(self, trial: Any) -> None:
+        super().on_trial_end(trial)
+        # Only now does the oracle know the result; a kill before this goes on from the checkpoints.
+        shutil.rmtree(Path(self.get_trial_dir(trial.trial_id)) / "training", ignore_errors=True)
 
 
 @dataclass(frozen=True)

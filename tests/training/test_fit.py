@@ -242,3 +242,29 @@ def test_fit_resumable_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     again, resumed = train(tmp_path / "cut")
     assert all(np.array_equal(a, b) for a, b in zip(whole, again, strict=True))
     assert history["val_loss"] == resumed["val_loss"] and len(history["val_loss"]) == 3
+
+
+def test_patience_remembers_the_epochs_before_a_kill(tmp_path: Path) -> None:
+    def train(directory: Path, *callbacks: keras.callbacks.Callback) -> list[float]:
+        inputs = keras.Input((6, 6, 1))
+        outputs = keras.layers.Dense(1, kernel_initializer="zeros")(keras.layers.Flatten()(inputs))
+        model = keras.Model(inputs, outputs)
+        model.compile("sgd", "mse")
+        patient = keras.callbacks.EarlyStopping("loss", min_delta=1e9, patience=3)
+        history = fit_resumable(
+            model,
+            (X, Y.astype("float32")),
+            epochs=9,
+            batch_size=8,
+            seed=0,
+            directory=directory,
+            callbacks=(patient, *callbacks),
+            verbose=0,
+        )
+        return history.history["loss"]
+
+    whole = train(tmp_path / "whole")
+    assert len(whole) == 4
+    with pytest.raises(Killed):
+        train(tmp_path / "cut", KillAfter(2))
+    assert train(tmp_path / "cut") == whole

@@ -76,3 +76,11 @@ def test_errors_of_a_full_disk_are_told_from_others(tmp_path: Path, error: Excep
     words = "Expected a directory with room" if told else str(error.args[-1])
     with pytest.raises(OSError if told else type(error), match=words), project.writing():
         raise error
+
+
+def test_errors_of_files_elsewhere_are_told_as_they_are(tmp_path: Path) -> None:
+    project = Project(tmp_path, "a")
+    with pytest.raises(PermissionError, match="denied"), project.writing():
+        raise PermissionError(13, "denied", str(tmp_path / "elsewhere.log"))
+    with pytest.raises(OSError, match="Expected a directory with room"), project.writing():
+        raise PermissionError(13, "denied", str(tmp_path / "a" / "oracle.json"))
