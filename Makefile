@@ -7,7 +7,7 @@ PYTEST_ARGS ?= -n auto --dist loadfile
 SELECTION := $(if $(SLOW),,-m 'not slow')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest check bench clean
+.PHONY: help demo test test-lowest check bench bench-strategies clean
 
 help:
 	@echo "make demo             search and train on handwritten digits, compare with two baselines"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-lowest      the tests on the lowest versions that pyproject.toml declares"
 	@echo "make check            lint, format, types, direction of imports"
 	@echo "make bench ROW=name   one row of benchmarks/, appended to benchmarks/results/name.csv; without ROW: the list"
+	@echo "make bench-strategies ROW=name [STRATEGY=\"evolution predictor\"]  strategies on published tables, and their steps' cost"
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -43,6 +44,9 @@ check: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	@$(VENV)/bin/python -m benchmarks $(ROW) $(BENCH_ARGS)
+
+bench-strategies: $(VENV)/.installed
+	@$(VENV)/bin/python -m benchmarks.strategies $(ROW) $(if $(STRATEGY),--strategies $(STRATEGY)) $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) $(VENV_LOWEST) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -16,15 +16,22 @@ def _umask() -> int:
     return mask
 
 
-def write_atomically(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file so that whoever reads it, also after a kill, finds the old or the new text, never half of it."""
+def write_atomically(path: str | os.PathLike[str], text: str, sync: bool = True) -> None:
+    """Write a text file so that whoever reads it, also after a kill, finds the old or the new text, never half of it.
+
+    Args:
+        path: The file.
+        text: What it is to hold.
+        sync: Whether to wait for the disk, so that it holds after a loss of power too.
+    """
     path = Path(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except BaseException:

@@ -1,6 +1,7 @@
 """Which architecture comes next."""
 
 from autonas_keras.strategies.base import Reward, Strategy
+from autonas_keras.strategies.controller import Reinforce
 from autonas_keras.strategies.evolution import RegularizedEvolution
 from autonas_keras.strategies.genetic import Genetic
 from autonas_keras.strategies.greedy import EpsilonGreedy
@@ -8,6 +9,7 @@ from autonas_keras.strategies.local_search import LocalSearch
 from autonas_keras.strategies.mutation import mutate_cell, mutate_decision, mutate_each
 from autonas_keras.strategies.nsga2 import NSGA2
 from autonas_keras.strategies.pareto import crowding_distance, non_dominated_sort, pareto_front
+from autonas_keras.strategies.predictor import Predictor
 from autonas_keras.strategies.random import RandomSearch
 from autonas_keras.strategies.rewards import mnasnet_reward
 from autonas_keras.strategies.search import SearchResult, search
@@ -17,8 +19,10 @@ __all__ = [
     "EpsilonGreedy",
     "Genetic",
     "LocalSearch",
+    "Predictor",
     "RandomSearch",
     "RegularizedEvolution",
+    "Reinforce",
     "Reward",
     "SearchResult",
     "Strategy",

@@ -68,8 +68,9 @@ class Strategy(ABC):
         self._known: dict[str, Reward | None] = {}
         self._architectures: dict[str, Architecture] = {}
         self._attempt = 0  # suggestions that the proposal under way has dropped
+        self._size = space.size
         self._codes: list[str] | None = None
-        self._over: set[str] = set()
+        self._over: tuple[Costs | None, dict[str, float], set[str]] = (None, {}, set())
         self._nearest: tuple[float, dict[str, float]] | None = None
 
     # The interface
@@ -80,6 +81,8 @@ class Strategy(ABC):
         Raises:
             ValueError: When no architecture within the limits was found; the nearest that was is named.
         """
+        if self.unique and len(self._known) >= self._size:
+            return None
         refused: list[Architecture] = []
         for self._attempt in range(DRAWS):
             architecture = self._suggest()
@@ -155,26 +158,26 @@ class Strategy(ABC):
                 f"Expected the state of a {type(self).__name__} on this space, got another one ({error})."
             ) from error
 
-    # What a subclass says
+    # What a subclass says; only the first has to be said
 
     @abstractmethod
     def _suggest(self) -> Architecture | None:
         """Any architecture; repeats and those beyond the limits are dropped, and it is asked again."""
 
-    def _learn(self, architecture: Architecture, reward: Reward | None) -> None:
+    def _learn(self, architecture: Architecture, reward: Reward | None) -> None:  # noqa: B027
         """Take in one observation; None: it failed."""
 
-    def _repeat(self, architecture: Architecture, reward: Reward | None) -> None:
+    def _repeat(self, architecture: Architecture, reward: Reward | None) -> None:  # noqa: B027
         """A suggestion was made before; ``reward`` is None when unknown and () when it failed."""
 
-    def _proposed(self, architecture: Architecture) -> None:
+    def _proposed(self, architecture: Architecture) -> None:  # noqa: B027
         """An architecture leaves ``propose``."""
 
     def _get(self) -> dict[str, Any]:
         """State beyond the generator and what is known."""
         return {}
 
-    def _set(self, state: Mapping[str, Any]) -> None:
+    def _set(self, state: Mapping[str, Any]) -> None:  # noqa: B027
         """The inverse of ``_get``."""
 
     # Codes
@@ -222,7 +225,7 @@ class Strategy(ABC):
 
     def _left(self, refused: list[Architecture]) -> Architecture | None:
         """One of the points that are left, after suggestions found none."""
-        found = self._listed() if self.space.size <= LISTED else self._climbed(refused)
+        found = self._listed() if self._size <= LISTED else self._climbed(refused)
         if found is not None:
             return self._take(found, self.code(found))
         if self._nearest is not None and not any(self._within(self.decode(code)) for code in self._known):
@@ -237,14 +240,17 @@ class Strategy(ABC):
         """A point of a small space that may be proposed, uniformly."""
         if self._codes is None:
             self._codes = [self.code(architecture) for architecture in self.space.enumerate()]
-        # The draw depends on what is known only, so that it is the same after a resume; `_over` saves counting again.
+        if self._over[0] is not self.costs or self._over[1] != self.limits:
+            self._over = self.costs, dict(self.limits), set()
+        over = self._over[2]
+        # The draw depends on what is known only, so that it is the same after a resume; `over` saves counting again.
         codes = [code for code in self._codes if not (self.unique and code in self._known)]
         for index in self.rng.permutation(len(codes)).tolist():
-            if codes[index] not in self._over:
+            if codes[index] not in over:
                 architecture = self.decode(codes[index])
                 if self._within(architecture):
                     return architecture
-                self._over.add(codes[index])
+                over.add(codes[index])
         return None
 
     def _climbed(self, refused: list[Architecture]) -> Architecture | None:

@@ -166,10 +166,11 @@ class Genetic(Strategy):
         }
 
     def _get(self) -> dict[str, Any]:
-        groups = {"elite": self._elite, "pool": self._pool, "arrived": self._arrived}
         return {
             "bred": self._bred,
-            **{name: [[self.code(a), reward] for a, reward in members] for name, members in groups.items()},
+            "elite": [[self.code(a), reward] for a, reward in self._elite],
+            "pool": [[self.code(a), reward] for a, reward in self._pool],
+            "arrived": [[self.code(a), reward] for a, reward in self._arrived],
         }
 
     def _set(self, state: Mapping[str, Any]) -> None:

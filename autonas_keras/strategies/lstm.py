@@ -7,14 +7,13 @@ ICML 2018, section 2.2.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autonas_keras.spaces import Space
+from autonas_keras.strategies.adam import check_positive
 from autonas_keras.strategies.base import check_count
 
 
@@ -62,7 +61,7 @@ class ControllerNetwork:
 
         network = ControllerNetwork(space, rng=rng)
         rollout = network.sample(rng, 8)
-        optimizer = Adam(network.parameters.size)
+        optimizer = Adam(network.parameters.size, learning_rate=0.01)
         optimizer.ascend(network.parameters, network.gradient(rollout, advantages / 8))
 
     Args:
@@ -95,6 +94,7 @@ class ControllerNetwork:
         self.space, self.units = space, check_count("units", units)
         self.temperature = check_positive("temperature", temperature)
         self.tanh_constant = None if tanh_constant is None else check_positive("tanh_constant", tanh_constant)
+        check_positive("scale", scale)
         self.sizes = [len(choice.options) for choice in space.named.values()]
         self.ends = np.cumsum(self.sizes)
         self.order, self.places = decision_order(space)
@@ -120,17 +120,27 @@ class ControllerNetwork:
 
     # Forward
 
-    def sample(self, rng: np.random.Generator, count: int = 1) -> Rollout:
-        """Draw ``count`` architectures."""
-        return self._run(np.full((count, len(self.sizes)), -1, np.int64), rng.random((count, len(self.sizes))))
+    def sample(self, rng: np.random.Generator, count: int = 1, heat: float = 1.0) -> Rollout:
+        """Draw architectures.
+
+        Args:
+            rng: What draws.
+            count: Number of architectures.
+            heat: Above 1 the draws are nearer to uniform (probabilities to the power 1 / heat, for each decision);
+                the log-probabilities of the rollout are those without heat.
+        """
+        codes, draws = np.full((count, len(self.sizes)), -1, np.int64), rng.random((count, len(self.sizes)))
+        return self._run(codes, draws, heat)
 
     def evaluate(self, codes: np.ndarray) -> Rollout:
         """Go through given architectures, rows of ``Space.encode``."""
-        return self._run(np.asarray(codes, np.int64), None)
+        return self._run(np.array(codes, np.int64), None)
 
-    def _run(self, codes: np.ndarray, draws: np.ndarray | None) -> Rollout:
+    def _run(self, codes: np.ndarray, draws: np.ndarray | None, heat: float = 1.0) -> Rollout:
         embedding, kernel, bias, head, head_bias = (self._view(self.parameters, name) for name in self._views)
         batch, units, dtype = len(codes), self.units, self.parameters.dtype
+        # Once for every possible input: products in the loop stay so small that BLAS takes one thread for them.
+        inputs, recurrent = embedding @ kernel[:units] + bias, kernel[units:]
         h, c = np.zeros((batch, units), dtype), np.zeros((batch, units), dtype)
         source, rows = np.zeros(batch, np.int64), np.arange(batch)
         log_prob, entropy = np.zeros(batch, dtype), np.zeros(batch, dtype)
@@ -139,8 +149,8 @@ class ControllerNetwork:
             active = self._active(codes, choice)
             if active is not None and not active.any():
                 continue
-            gates = np.concatenate((embedding[source], h), axis=1) @ kernel
-            gates += bias
+            gates = h @ recurrent
+            gates += inputs[source]
             gates[:, : 3 * units] *= 0.5  # the logistic function as a tanh, which does not overflow
             np.tanh(gates, out=gates)
             gates[:, : 3 * units] += 1
@@ -155,7 +165,7 @@ class ControllerNetwork:
             if draws is None:
                 taken = np.maximum(codes[:, choice], 0)
             else:
-                cumulative = np.cumsum(np.exp(log_p), axis=1)
+                cumulative = np.cumsum(np.exp(log_p / dtype.type(heat)), axis=1)
                 taken = (cumulative[:, :-1] <= draws[:, choice, None] * cumulative[:, -1:]).sum(axis=1)
             steps.append(Step(choice, active, source, h, c, gates, squashed, output, logits, log_p, taken))
             found, spread = log_p[rows, taken], -np.sum(np.exp(log_p) * log_p, axis=1)
@@ -256,57 +266,6 @@ class ControllerNetwork:
         np.matmul(one_hot @ flat, kernel[: self.units].T, out=self._view(gradient, "embedding"))
 
 
-class Adam:
-    """Adam, as its paper has it, on one vector.
-
-    Args:
-        size: Length of the vector.
-        learning_rate: Step size.
-        beta_1: Decay of the mean of gradients.
-        beta_2: Decay of the mean of their squares.
-        epsilon: Added to the root of the latter.
-
-    Raises:
-        ValueError: When the step size or epsilon is not positive, or a decay is not in [0, 1).
-
-    Reference: Kingma, Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
-    """
-
-    def __init__(
-        self,
-        size: int,
-        learning_rate: float = 3.5e-4,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        dtype: Any = np.float32,
-    ) -> None:
-        self.learning_rate = check_positive("learning_rate", learning_rate)
-        self.beta_1, self.beta_2 = check_decay("beta_1", beta_1), check_decay("beta_2", beta_2)
-        self.epsilon = check_positive("epsilon", epsilon)
-        self.mean, self.square, self.updates = np.zeros(size, dtype), np.zeros(size, dtype), 0
-
-    def ascend(self, parameters: np.ndarray, gradient: np.ndarray) -> None:
-        """Move ``parameters`` in place so that what ``gradient`` is of grows."""
-        kind = parameters.dtype.type
-        self.updates += 1
-        self.mean += kind(1 - self.beta_1) * (gradient - self.mean)
-        self.square += kind(1 - self.beta_2) * (gradient**2 - self.square)
-        step = self.learning_rate / (1 - self.beta_1**self.updates)
-        root = np.sqrt(self.square / kind(1 - self.beta_2**self.updates))
-        root += kind(self.epsilon)
-        parameters += kind(step) * self.mean / root
-
-    def get_state(self) -> dict[str, Any]:
-        """The moments, as JSON knows them."""
-        return {"updates": self.updates, "mean": pack(self.mean), "square": pack(self.square)}
-
-    def set_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``get_state`` gave."""
-        mean, square = unpack(state["mean"], self.mean), unpack(state["square"], self.square)
-        self.mean, self.square, self.updates = mean, square, int(state["updates"])
-
-
 def decision_order(space: Space) -> tuple[list[int], list[list[list[tuple[int, int]]]]]:
     """In what order choices are decided, and under which decisions each is active.
 
@@ -324,42 +283,3 @@ def decision_order(space: Space) -> tuple[list[int], list[list[list[tuple[int, i
             [(index[name], space.named[name].options.index(option)) for name, option in conditions]
         )
     return sorted(last, key=lambda i: last[i]), places
-
-
-def pack(vector: np.ndarray) -> str:
-    """The bytes of a vector as text."""
-    return base64.b64encode(vector.astype(vector.dtype.newbyteorder("<")).tobytes()).decode()
-
-
-def unpack(text: str, like: np.ndarray) -> np.ndarray:
-    """The vector of a ``pack``, of the type and length of another.
-
-    Raises:
-        ValueError: When the text holds another number of bytes.
-    """
-    data = base64.b64decode(text, validate=True)
-    if len(data) != like.nbytes:
-        raise ValueError(f"Expected {like.nbytes} bytes of numbers, got {len(data)}.")
-    return np.frombuffer(data, like.dtype.newbyteorder("<")).astype(like.dtype)
-
-
-def check_positive(name: str, value: Any) -> float:
-    """A finite number above zero.
-
-    Raises:
-        ValueError: When it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
-        raise ValueError(f"Expected {name} to be a positive number, got {value!r}.")
-    return float(value)
-
-
-def check_decay(name: str, value: Any) -> float:
-    """A decay rate in [0, 1).
-
-    Raises:
-        ValueError: When it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < 1:
-        raise ValueError(f"Expected {name} to be a number from 0 to below 1, got {value!r}.")
-    return float(value)

@@ -24,7 +24,16 @@ def _mutate_one_of(
     if not names:
         return architecture
     name = names[int(rng.integers(len(names)))]
-    return space.complete({**architecture, name: other(space.named[name].options, architecture[name], rng)}, rng)
+    return _changed(space, architecture, {name: other(space.named[name].options, architecture[name], rng)}, rng)
+
+
+def _changed(
+    space: Space, architecture: Architecture, changes: dict[str, Option], rng: np.random.Generator
+) -> Architecture:
+    """The architecture with some decisions taken otherwise, and those that this activates drawn."""
+    if space.flat:
+        return Architecture(tuple((name, changes.get(name, option)) for name, option in architecture.items()), space)
+    return space.complete({**architecture, **changes}, rng)
 
 
 def other(options: tuple[Option, ...], taken: Option, rng: np.random.Generator) -> Option:
@@ -45,7 +54,7 @@ def mutate_each(space: Space, architecture: Architecture, rng: np.random.Generat
         for name, change in zip(names, chosen.tolist(), strict=True)
         if change
     }
-    return space.complete({**architecture, **changed}, rng) if changed else architecture
+    return _changed(space, architecture, changed, rng) if changed else architecture
 
 
 def mutate_cell(
@@ -76,7 +85,7 @@ def mutate_cell(
     changed = changed or _input_change(part, architecture, here, rng)
     if not changed:
         return mutate_decision(space, architecture, rng)
-    return space.complete({**architecture, **changed}, rng)
+    return _changed(space, architecture, changed, rng)
 
 
 def cell_parts(space: Space) -> dict[str, CellSpace]:
@@ -98,9 +107,12 @@ def _operation_change(
 ) -> dict[str, Option]:
     if len(part.candidates) < 2:
         return {}
-    names = [name for name in architecture if name.startswith(f"{here}/")]
-    names = [name for name in names if name.rpartition("/")[2].startswith(("op_", "edge_"))]
-    name = names[int(rng.integers(len(names)))]
+    if part.topology == "dense":
+        node, state = part.edges[int(rng.integers(len(part.edges)))]
+        name = f"{here}/edge_{node}_{state}"
+    else:
+        place = int(rng.integers(2 * part.nodes))
+        name = f"{here}/node_{place // 2 + part.inputs}/op_{place % 2 + 1}"
     return {name: other(part.candidates, architecture[name], rng)}
 
 

@@ -92,7 +92,7 @@ def compromise(rewards: Rewards) -> int:
 
 def _dominates(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Whether the first is nowhere smaller and somewhere larger than the second, row by row."""
-    return (first >= second).all(axis=-1) & (first > second).any(axis=-1)
+    return np.logical_and((first >= second).all(axis=-1), (first > second).any(axis=-1))
 
 
 def _table(rewards: Rewards) -> np.ndarray:

@@ -65,6 +65,7 @@ def search(
         if callback is not None:
             callback(number, architecture, reward)
     valid = [row for row in rows if row["reward"] is not None]
+    best: dict[str, Any]
     if not valid:
         best = {"architecture": None, "reward": None}
     elif np.ndim(valid[0]["reward"]):

@@ -11,4 +11,4 @@ from benchmarks import data, search
 def run(seeds: Sequence[int] = (0,)) -> Iterator[dict[str, Any]]:
     """One line a seed."""
     for seed in seeds:
-        yield search.darts(data.mnist(8000, 2000), seed, fit={"batch_size": 64, "epochs": 8})
+        yield search.darts(data.mnist(8000, 2000), seed, fit={"batch_size": 64, "epochs": 5})

@@ -211,3 +211,35 @@ def test_spaces_are_values() -> None:
     assert again == FLAT
     assert hash(again) == hash(FLAT)
     assert FLAT != CONDITIONAL
+
+
+def test_one_choice_may_hang_under_options_that_exclude_each_other() -> None:
+    rate = Choice("rate", (0.1, 0.01))
+    space = Space((Choice("kind", ("p", "q", "r"), {"p": (rate,), "q": (rate,)}),))
+    assert space.size == len(set(space.enumerate())) == 5
+    assert list(space.named) == ["kind", "rate"]
+    point = space.architecture({"kind": "p", "rate": 0.01})
+    # It keeps its option when the other branch has it too.
+    assert space.architecture({"kind": "q", "rate": 0.01}) in space.neighbours(point)
+    assert space.architecture({"kind": "r"}) in space.neighbours(point)
+    assert all(space.decode(space.encode(other)) == other for other in space.enumerate())
+    with pytest.raises(ValueError, match="its own name, got 'rate' twice"):
+        Space((Choice("kind", ("p", "q"), {"p": (rate,), "q": (Choice("rate", (1, 2)),)}),))
+    with pytest.raises(ValueError, match="its own name, got 'rate' twice"):
+        Space((rate, Choice("kind", ("p", "q"), {"p": (rate,)})))
+
+
+def test_complete_takes_what_is_given_and_draws_the_rest_evenly() -> None:
+    rng = np.random.default_rng(0)
+    found = [CONDITIONAL.complete({"kind": "wide", "depth": 3}, rng) for _ in range(900)]
+    assert all(CONDITIONAL.contains(point) and point["kind"] == "wide" for point in found)
+    for width in (8, 16, 32):
+        assert sum(point["width"] == width for point in found) == pytest.approx(300, abs=60)
+    assert FLAT.complete(FLAT.default(), rng) == FLAT.default()
+
+
+def test_a_space_is_flat_when_nothing_depends_on_anything() -> None:
+    assert FLAT.flat
+    assert CellSpace.darts().flat
+    assert not CONDITIONAL.flat
+    assert not JOINED.flat

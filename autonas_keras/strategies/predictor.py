@@ -1,0 +1,178 @@
+"""Search guided by a model of what architectures are worth.
+
+Reference: White, Neiswanger, Savani, "BANANAS: Bayesian Optimization with Neural Architectures for Neural Architecture
+Search", AAAI 2021, algorithm 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autonas_keras.spaces import Architecture, Space
+from autonas_keras.strategies.base import Reward, Strategy, check_count, check_share
+from autonas_keras.strategies.encoding import Encoder
+from autonas_keras.strategies.mutation import mutate_cell
+from autonas_keras.strategies.surrogate import ACQUISITIONS, acquire, make_surrogate, normal_scores
+
+LISTED = 1000  # spaces up to this size are candidates as a whole
+
+
+class Predictor(Strategy):
+    """Random architectures first; then a model predicts which of many candidates is best.
+
+    Candidates are mutations of the best so far and random architectures. The model sees rewards by their ranks, so
+    their scale does not matter, and a failed architecture is only not proposed again. The cost of a step does not grow
+    with the history beyond looking for its best.
+
+    Args:
+        space: What is searched.
+        predictor: "gp" (Gaussian process), "forest" (random forest), "linear" (Bayesian ridge regression), or any
+            object with ``fit(x, y)`` and ``predict(x)``; copies of it are fitted to bootstrap samples, unless its
+            ``predict`` takes ``return_std``.
+        encoding: "auto", "one_hot", "adjacency" or "path", as ``Encoder`` has them.
+        acquisition: "thompson", "ei" or "ucb".
+        initial: Random architectures that are observed before the model is asked.
+        candidates: Architectures that the model compares for each proposal, half of them mutations.
+        parents: Number of best architectures that are mutated.
+        again: Probability that a mutated candidate is mutated once more, and so on.
+        beta: Weight of the standard deviation in "ucb".
+        most: Most observations that the model is fitted to: half the best, half the latest of the others.
+        every: Observations between two fits; None leaves it to the predictor (1, and 5 for forests and objects).
+        **kwargs: ``seed``, ``unique``, ``limits`` and ``costs`` as ``Strategy`` takes them.
+
+    Raises:
+        ValueError: When a name is unknown, a number not positive or no probability.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        predictor: Any = "gp",
+        encoding: str = "auto",
+        acquisition: str = "thompson",
+        initial: int = 20,
+        candidates: int = 1000,
+        parents: int = 10,
+        again: float = 0.0,
+        beta: float = 1.0,
+        most: int = 500,
+        every: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(space, **kwargs)
+        if acquisition not in ACQUISITIONS:
+            raise ValueError(f"Expected an acquisition of {ACQUISITIONS}, got {acquisition!r}.")
+        if isinstance(beta, bool) or not isinstance(beta, (int, float)) or not 0 <= beta < float("inf"):
+            raise ValueError(f"Expected beta to be a number that is not negative, got {beta!r}.")
+        self.predictor, self.acquisition, self.beta = predictor, acquisition, float(beta)
+        self.encoding, self.every = encoding, every if every is None else check_count("every", every)
+        self.initial = check_count("initial", initial, 2)
+        self.candidates = check_count("candidates", candidates, 2)
+        self.parents, self.most = check_count("parents", parents), check_count("most", most, 2)
+        self.again = check_share("again", again)
+        self._encoder = Encoder(space, encoding)
+        self._all = {self.code(point): point for point in space.enumerate()} if space.size <= LISTED else {}
+        self._seed = int(self.rng.integers(2**31))
+        self._start()
+
+    def _start(self) -> None:
+        # Every observation in its order, with its encoder indices; one that came twice stands twice.
+        self._log: list[tuple[str, float]] = []
+        self._indices: list[np.ndarray] = []
+        self._fitted = 0  # how many of them the model has seen
+        self._surrogate: Any = make_surrogate(self.predictor)
+        self._best = -np.inf
+        self._ready = False
+        self._queue: list[Architecture] | None = None
+
+    def _suggest(self) -> Architecture:
+        if len(self._log) < self.initial:
+            return self.space.sample(self.rng)
+        if self._queue is None:
+            self._queue = self._ranked()
+        return self._queue.pop() if self._queue else self.space.sample(self.rng)
+
+    def _proposed(self, architecture: Architecture) -> None:
+        self._queue = None
+
+    def _learn(self, architecture: Architecture, reward: Reward | None) -> None:
+        if reward is not None:
+            self._log.append((self.code(architecture), float(reward)))  # type: ignore[arg-type]
+            self._indices.append(self._encoder.indices([architecture])[0])
+
+    def _ranked(self) -> list[Architecture]:
+        """Candidates, the one to propose last."""
+        every = self.every or self._surrogate.every
+        due = not self._fitted or len(self._log) - self._fitted >= every
+        if due or not self._ready:
+            self._fit(len(self._log) if due else self._fitted)
+        found = [self._all[code] for code in self._all if self._new(code)] or self._drawn()
+        if not found:
+            return []
+        mean, deviation = self._surrogate.predict(self._encoder(found))
+        wanted = acquire(self.acquisition, mean, deviation, self._best, self.beta, self.rng)
+        return [found[i] for i in np.argsort(wanted, kind="stable")]
+
+    def _drawn(self) -> list[Architecture]:
+        """Mutations of the best so far and random architectures, each once."""
+        found: dict[str, Architecture] = {}
+        parents = self._top()
+        for number in range(self.candidates):
+            if number % 2:
+                architecture = self.space.sample(self.rng)
+            else:
+                architecture = mutate_cell(self.space, parents[number // 2 % len(parents)], self.rng)
+                while self.again and self.rng.random() < self.again:
+                    architecture = mutate_cell(self.space, architecture, self.rng)
+            code = self.code(architecture)
+            if self._new(code):
+                found[code] = architecture
+        return list(found.values())
+
+    def _new(self, code: str) -> bool:
+        return not self.unique or code not in self._known
+
+    def _top(self) -> list[Architecture]:
+        """The best architectures so far, each once."""
+        rewards = np.array([reward for _, reward in self._log])
+        count = min(2 * self.parents, len(rewards))  # some may stand there twice
+        best = np.argpartition(-rewards, count - 1)[:count]
+        best = best[np.lexsort((best, -rewards[best]))]
+        return [self.decode(code) for code in dict.fromkeys(self._log[i][0] for i in best)][: self.parents]
+
+    def _fit(self, count: int) -> None:
+        """Fit the model to the first ``count`` observations."""
+        rewards = np.array([reward for _, reward in self._log[:count]])
+        rows = np.arange(count)
+        if count > self.most:
+            best = np.zeros(count, dtype=bool)
+            best[np.argpartition(-rewards, self.most // 2)[: self.most // 2]] = True
+            rows = np.union1d(rows[best], rows[~best][-(self.most - self.most // 2) :])
+        y = normal_scores(rewards[rows])
+        x = self._encoder.encode(np.array([self._indices[i] for i in rows]))
+        self._surrogate.fit(x, y, (self._seed + count) % 2**31, count)
+        self._best, self._fitted, self._ready = float(y.max()), count, True
+
+    def settings(self) -> dict[str, Any]:
+        names = ("predictor", "encoding", "acquisition", "initial", "candidates", "parents", "again", "beta", "most")
+        return {**super().settings(), **{name: getattr(self, name) for name in names}, "every": self.every}
+
+    def _get(self) -> dict[str, Any]:
+        return {
+            "log": [list(pair) for pair in self._log],
+            "fitted": self._fitted,
+            "model_seed": self._seed,
+            "surrogate": self._surrogate.get_state(),
+        }
+
+    def _set(self, state: Mapping[str, Any]) -> None:
+        self._start()
+        self._log = [(str(code), float(reward)) for code, reward in state["log"]]
+        self._indices = list(self._encoder.indices([self.decode(code) for code, _ in self._log]))
+        self._fitted, self._seed = int(state["fitted"]), int(state["model_seed"])
+        if not 0 <= self._fitted <= len(self._log):
+            raise ValueError(f"{self._fitted} of {len(self._log)} observations fitted")
+        self._surrogate.set_state(state["surrogate"])
