@@ -1,6 +1,19 @@
 """Neural architecture search for AutoKeras users: one import is enough."""
 
-from autonas_keras import blocks, evaluation, layers, oracles, reporting, spaces, supernets, tasks, training, tuners
+from autonas_keras import (
+    blocks,
+    evaluation,
+    layers,
+    nasbench,
+    oracles,
+    reporting,
+    spaces,
+    strategies,
+    supernets,
+    tasks,
+    training,
+    tuners,
+)
 from autonas_keras.blocks import (
     CellBlock,
     ClassificationHead,
@@ -28,6 +41,7 @@ from autonas_keras.blocks import (
 )
 from autonas_keras.layers import register_operation
 from autonas_keras.spaces import Architecture
+from autonas_keras.strategies import search
 from autonas_keras.tasks import AutoModel, ImageClassifier, ImageRegressor
 
 __version__ = "0.1.0"
@@ -63,10 +77,13 @@ __all__ = [
     "blocks",
     "evaluation",
     "layers",
+    "nasbench",
     "oracles",
     "register_operation",
     "reporting",
+    "search",
     "spaces",
+    "strategies",
     "supernets",
     "tasks",
     "training",

@@ -12,10 +12,6 @@ from keras_tuner.engine import hyperparameters
 from autonas_keras.oracles.saving import DRAWS, DurableOracle
 
 
-class RandomSearch(DurableOracle, oracles.RandomSearchOracle):
-    """KerasTuner's random search."""
-
-
 class BayesianOptimization(DurableOracle, oracles.BayesianOptimizationOracle):
     """KerasTuner's Gaussian process."""
 

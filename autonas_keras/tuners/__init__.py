@@ -7,9 +7,32 @@ from autonas_keras.tuners.base import SearchTuner
 from autonas_keras.tuners.darts import Darts, DartsTuner
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method, changed
-from autonas_keras.tuners.trials import Bayesian, Greedy, Hyperband, Random, TrialTuner
+from autonas_keras.tuners.strategies import (
+    EpsilonGreedy,
+    Evolution,
+    Genetic,
+    LocalSearch,
+    Predictor,
+    Random,
+    Reinforce,
+    StrategyMethod,
+)
+from autonas_keras.tuners.trials import Bayesian, Greedy, Hyperband, TrialTuner
 
-TUNERS: dict[str, type[Method]] = {method.name: method for method in (Darts, Random, Greedy, Bayesian, Hyperband)}
+METHODS = (
+    Darts,
+    Evolution,
+    Genetic,
+    Reinforce,
+    LocalSearch,
+    Predictor,
+    EpsilonGreedy,
+    Random,
+    Greedy,
+    Bayesian,
+    Hyperband,
+)
+TUNERS: dict[str, type[Method]] = {method.name: method for method in METHODS}
 
 
 def get_method(tuner: str | Method | type[Method], **settings: object) -> Method:
@@ -35,12 +58,19 @@ __all__ = [
     "Bayesian",
     "Darts",
     "DartsTuner",
+    "EpsilonGreedy",
+    "Evolution",
+    "Genetic",
     "Greedy",
     "Hyperband",
+    "LocalSearch",
     "Method",
+    "Predictor",
     "Project",
     "Random",
+    "Reinforce",
     "SearchTuner",
+    "StrategyMethod",
     "TrialTuner",
     "get_method",
 ]

@@ -284,4 +284,4 @@ class SearchTuner(AutoTuner):
             rows.append({**row, **metrics, "score": trial.score, **costs, "status": trial.status})
         names = ["trial", "architecture", "score", "params", "flops", "seconds", "status"]
         table = pd.DataFrame(rows, columns=list(rows[0]) if rows else names)
-        return table.sort_values("score", ascending=minimise, na_position="last", ignore_index=True)
+        return table.sort_values("score", ascending=minimise, na_position="last", ignore_index=True, kind="stable")

@@ -83,16 +83,6 @@ class TrialMethod(Method):
 
 
 @dataclass(frozen=True)
-class Random(TrialMethod):
-    """Architectures drawn at random."""
-
-    name: ClassVar[str] = "random"
-
-    def oracle(self, **kwargs: Any) -> oracles.DurableOracle:
-        return oracles.RandomSearch(**kwargs)
-
-
-@dataclass(frozen=True)
 class Greedy(TrialMethod):
     """AutoKeras's greedy search: a random part of the best architecture is drawn anew."""
 

@@ -1,0 +1,388 @@
+"""The process that serves an oracle to workers, and gives the trials of those that are gone to others."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+from keras_tuner.src import protos
+
+from autonas_keras.oracles import wire
+from autonas_keras.oracles.distributed import read_end, remove_end, write_end
+from autonas_keras.oracles.leases import Leases, lease_seconds
+from autonas_keras.oracles.saving import STATUS, DurableOracle
+
+CHECK = 0.5  # seconds between two looks at the leases
+LINGER = 10.0  # seconds at most for workers to hear that the search is over
+LOSSES = 3  # workers that a trial may take with it before it counts as failed
+THREADS = 32
+
+service = protos.get_service()
+
+
+class Chief:
+    """Gives trials to workers and takes in what they report; every method may be called from any thread.
+
+    Args:
+        oracle: The oracle, loaded; the trials that were under way stay with their workers.
+        seconds: How long a worker may be silent.
+    """
+
+    def __init__(self, oracle: DurableOracle, seconds: float) -> None:
+        self.oracle, self.leases = oracle, Leases(seconds)
+        self.error: Exception | None = None  # what the oracle raised
+        self._failure = ""  # why there will be no result
+        self._open, self._over = False, threading.Event()
+        self._known: set[str] = set()  # workers that called
+        self._told: set[str] = set()  # those that know that there is nothing more to do
+        self._heard = time.monotonic()
+        for tuner, trial in oracle.ongoing_trials.items():
+            self.leases.grant(trial.trial_id, tuner)
+
+    def open(self) -> None:
+        """Give out trials from now on; until then workers are told to wait."""
+        folder = self.oracle._project_dir
+        end = read_end(folder, self.oracle)
+        if end is not None and end["final"] and not self.oracle.ongoing_trials and not self.oracle._retry_queue:
+            self._over.set()
+        else:
+            remove_end(folder)
+        self._open = True
+
+    def wait(self) -> None:
+        """Return when the search is over.
+
+        Raises:
+            RuntimeError: When the oracle raised before any trial was completed.
+        """
+        last = time.monotonic()
+        while not self._over.wait(CHECK):
+            now = time.monotonic()
+            if now - last > self.leases.seconds / 4:  # this process did not run, so nobody could be heard
+                self.leases.extend(now - last)
+            last = now
+            self._reap()
+            if now - self._heard > self.leases.seconds:
+                self._heard = now
+                print(f"No worker has called the chief at {wire.address()} for {self.leases.seconds:g} s.")
+        if self.error is None:
+            return
+        if not any(trial.status == STATUS.COMPLETED for trial in self.oracle.trials.values()):
+            told = f"{type(self.error).__name__}: {self.error}"
+            raise RuntimeError(f"Expected an oracle that proposes trials, got one that raised {told}.") from self.error
+        traceback.print_exception(self.error)
+
+    def fail(self, error: Exception) -> None:
+        """Tell workers from now on that this process ends without a result."""
+        self._failure = f"The chief ended with {type(error).__name__}: {error}"
+        self._told.clear()
+
+    def linger(self) -> None:
+        """Wait, not for long, until all workers know."""
+        end = time.monotonic() + LINGER
+        while self._known - self._told and time.monotonic() < end:
+            time.sleep(CHECK / 5)
+
+    # What workers call
+
+    def create_trial(self, tuner: str, process: str | None = None) -> Any:
+        """The next trial of a worker; the one that it has when it asks again."""
+        self._heard = time.monotonic()
+        oracle = self.oracle
+        self._known.add(tuner)
+        if self._failure:
+            self._told.add(tuner)
+            raise RuntimeError(self._failure)
+        try:
+            with oracle._transaction():
+                while True:
+                    queued = list(oracle._retry_queue)
+                    trial = self._next(tuner)
+                    if trial.status != STATUS.RUNNING:
+                        return trial
+                    self.leases.grant(trial.trial_id, tuner, process)
+                    if self.leases.losses[trial.trial_id] < LOSSES:
+                        self._start(trial, trial.trial_id in queued)
+                        return trial
+                    self._give_up(trial)
+        except Exception as error:
+            self._raised(error)
+        with oracle._transaction():
+            trial = oracle.ongoing_trials.get(tuner) or self._none(tuner)
+            if trial.status == STATUS.RUNNING:
+                self.leases.grant(trial.trial_id, tuner, process)
+            return trial
+
+    def update_trial(
+        self,
+        trial_id: str,
+        metrics: Mapping[str, float],
+        step: int = 0,
+        tuner: str | None = None,
+        process: str | None = None,
+    ) -> Any:
+        """Take in the metrics of a trial, unless another worker has it by now or the same was reported before."""
+        with self.oracle._transaction():
+            trial = self.oracle.get_trial(trial_id)
+            if self.holds(trial_id, tuner, process) and not _reported(trial, metrics, step):
+                trial = self.oracle.update_trial(trial_id, metrics, step=step)
+            return trial
+
+    def end_trial(self, trial: Any, tuner: str | None = None, process: str | None = None) -> None:
+        """Take in that a trial ended, unless another worker has it by now or it ended before."""
+        try:
+            with self.oracle._transaction():
+                if self.holds(trial.trial_id, tuner, process):
+                    self._end(trial)
+        except Exception as error:  # its state could not be saved
+            self._raised(error)
+
+    def get_trial(self, trial_id: str, tuner: str | None = None, process: str | None = None) -> Any:
+        """A trial; that its worker asks for it is the sign that it lives."""
+        self.holds(trial_id, tuner, process)
+        return self.oracle.get_trial(trial_id)
+
+    def holds(self, trial_id: str, tuner: str | None, process: str | None) -> bool:
+        """Whether a trial is that of the worker, which was heard; one that was taken from it too early is given back."""
+        self._heard = time.monotonic()
+        if self.leases.renew(trial_id, tuner, process):
+            return True
+        oracle = self.oracle
+        with oracle._transaction():
+            if trial_id not in oracle._retry_queue or tuner in oracle.ongoing_trials:
+                return False
+            if not self.leases.restore(trial_id, tuner, process):
+                return False
+            oracle._retry_queue.remove(trial_id)
+            oracle.ongoing_trials[tuner] = oracle.trials[trial_id]
+            oracle.tuner_ids.add(tuner)
+            oracle.save()
+            return True
+
+    # Trials
+
+    def _next(self, tuner: str) -> Any:
+        oracle = self.oracle
+        if not self._open or self._over.is_set():
+            return self._none(tuner)
+        if self.error is not None and not oracle._retry_queue and tuner not in oracle.ongoing_trials:
+            return self._none(tuner)
+        trial = oracle.create_trial(tuner)
+        if trial.status == STATUS.STOPPED:
+            self._conclude()
+            self._told.add(tuner)
+        return trial
+
+    def _none(self, tuner: str) -> Any:
+        """What a worker is told that gets no trial: to wait, or that the search is over."""
+        trial = self.oracle._stopped()
+        self._conclude_if_raised()
+        if self._over.is_set():
+            self._told.add(tuner)
+        else:
+            trial.status = STATUS.IDLE
+        return trial
+
+    def _start(self, trial: Any, queued: bool) -> None:
+        """Whoever gets a trial starts it from nothing."""
+        if queued or trial.metrics.metrics:
+            trial.metrics = type(trial.metrics)()
+            trial.score, trial.best_step = None, 0
+            self.oracle._save_trial(trial)
+
+    def _end(self, trial: Any) -> None:
+        oracle = self.oracle
+        try:
+            oracle.end_trial(trial)
+        except Exception as error:
+            self._raised(error)
+            known = oracle.trials[trial.trial_id]
+            if known.trial_id not in oracle.end_order:
+                known.status, known.message = STATUS.FAILED, f"The oracle raised: {type(error).__name__}: {error}"
+                known.score = None
+                oracle.end_order.append(known.trial_id)
+            oracle.ongoing_trials = {t: one for t, one in oracle.ongoing_trials.items() if one is not known}
+            oracle._save_trial(known)
+            oracle.save()
+        finally:
+            self.leases.release(trial.trial_id)
+
+    def _give_up(self, trial: Any) -> None:
+        trial.status, trial.message = STATUS.FAILED, f"{LOSSES} workers were lost in it"
+        self._end(trial)
+
+    def _reap(self) -> None:
+        oracle = self.oracle
+        for trial_id, tuner in self.leases.expired().items():
+            try:
+                with oracle._transaction():
+                    if trial_id not in self.leases.expired():  # heard in the meantime
+                        continue
+                    self.leases.withdraw(trial_id)
+                    print(f"Worker {tuner} was silent for {self.leases.seconds:g} s; trial {trial_id} goes to another.")
+                    oracle.tuner_ids.discard(tuner)
+                    self._known.discard(tuner)
+                    if self.leases.losses[trial_id] >= LOSSES:
+                        self._give_up(oracle.trials[trial_id])
+                        continue
+                    oracle.ongoing_trials.pop(tuner, None)
+                    oracle._retry_queue.append(trial_id)
+                    oracle.save()
+            except Exception as error:  # its state could not be saved
+                self._raised(error)
+        self._conclude_if_raised()
+
+    def _raised(self, error: Exception) -> None:
+        """Propose nothing any more: an oracle that raised once may be in any state."""
+        if self.error is None:
+            self.error = error
+            print(f"The oracle raised {type(error).__name__}: {error}; the search ends with the trials under way.")
+
+    def _conclude_if_raised(self) -> None:
+        oracle = self.oracle
+        if self.error is not None and not (self._over.is_set() or oracle.ongoing_trials or oracle._retry_queue):
+            self._conclude()
+
+    def _conclude(self) -> None:
+        self._over.set()
+        try:
+            write_end(self.oracle._project_dir, self.oracle, self.error is None and not self.oracle._failing())
+        except OSError as error:
+            self._raised(error)
+
+
+def _reported(trial: Any, metrics: Mapping[str, float], step: int) -> bool:
+    """Whether a trial knows these metrics: a worker says it again when it did not hear the answer."""
+
+    def known(name: str, value: float) -> bool:
+        history = trial.metrics.get_history(name) if trial.metrics.exists(name) else ()
+        return any(one.step == step and value in one.value for one in history)
+
+    return bool(metrics) and all(known(name, value) for name, value in metrics.items())
+
+
+# The server
+
+
+@contextmanager
+def serving(oracle: DurableOracle) -> Iterator[Chief]:
+    """Answer workers inside, in threads of their own; at the end wait until they know.
+
+    Raises:
+        OSError: When the address cannot be listened at.
+    """
+    chief = Chief(oracle, lease_seconds())
+    # Two servers may share a port where the system allows it; a second chief must not.
+    server = grpc.server(ThreadPoolExecutor(THREADS), options=(*wire.OPTIONS, ("grpc.so_reuseport", 0)))
+    protos.get_service_grpc().add_OracleServicer_to_server(_Servicer(chief), server)
+    try:
+        port = server.add_insecure_port(wire.address())
+    except RuntimeError:
+        port = 0
+    if not port:
+        raise OSError(
+            f"Expected an address of this machine with a free port, got {wire.address()}, which cannot be listened at; "
+            "change KERASTUNER_ORACLE_IP or KERASTUNER_ORACLE_PORT, or end the other chief."
+        )
+    pause, oracle.pause = oracle.pause, 0.0
+    server.start()
+    try:
+        yield chief
+        chief.linger()
+    except Exception as error:
+        chief.fail(error)
+        chief.linger()
+        raise
+    finally:
+        server.stop(1.0).wait()
+        oracle.pause = pause
+
+
+def serve(oracle: DurableOracle) -> None:
+    """Serve an oracle until its search is over."""
+    with serving(oracle) as chief:
+        chief.open()
+        chief.wait()
+
+
+def _told(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """Tell the worker in one line what was raised."""
+
+    @functools.wraps(answer)
+    def told(self: Any, request: Any, context: Any) -> Any:
+        try:
+            return answer(self, request, context)
+        except Exception as error:
+            words = str(error) if self.chief._failure else f"{type(error).__name__} in the chief: {error}"
+        return context.abort(grpc.StatusCode.FAILED_PRECONDITION, words)
+
+    return told
+
+
+class _Servicer(protos.get_service_grpc().OracleServicer):  # type: ignore[misc]
+    """KerasTuner's service, with the exact state beside its messages."""
+
+    def __init__(self, chief: Chief) -> None:
+        self.chief, self.oracle = chief, chief.oracle
+
+    @_told
+    def GetSpace(self, request: Any, context: Any) -> Any:
+        hp = self.oracle.get_space()
+        context.set_trailing_metadata(wire.pack({"space": hp.get_config()}))
+        return service.GetSpaceResponse(hyperparameters=hp.to_proto())
+
+    @_told
+    def UpdateSpace(self, request: Any, context: Any) -> Any:
+        found = wire.read_space(self._note(context).get("space"), request.hyperparameters)
+        with self.oracle._transaction():
+            self.oracle.update_space(found)
+        return service.UpdateSpaceResponse()
+
+    @_told
+    def CreateTrial(self, request: Any, context: Any) -> Any:
+        trial = self.chief.create_trial(request.tuner_id, self._note(context).get("process"))
+        return service.CreateTrialResponse(trial=self._answer(context, trial))
+
+    @_told
+    def UpdateTrial(self, request: Any, context: Any) -> Any:
+        note = self._note(context)
+        metrics = note.get("metrics") or dict(request.metrics)
+        trial = self.chief.update_trial(request.trial_id, metrics, request.step, *_caller(note))
+        return service.UpdateTrialResponse(trial=self._answer(context, trial))
+
+    @_told
+    def EndTrial(self, request: Any, context: Any) -> Any:
+        note = self._note(context)
+        self.chief.end_trial(wire.read_trial(note.get("trial"), request.trial), *_caller(note))
+        return service.EndTrialResponse()
+
+    @_told
+    def GetTrial(self, request: Any, context: Any) -> Any:
+        trial = self.chief.get_trial(request.trial_id, *_caller(self._note(context)))
+        return service.GetTrialResponse(trial=self._answer(context, trial))
+
+    @_told
+    def GetBestTrials(self, request: Any, context: Any) -> Any:
+        with self.oracle._transaction():
+            trials = self.oracle.get_best_trials(request.num_trials)
+        context.set_trailing_metadata(wire.pack({"trials": [trial.get_state() for trial in trials]}))
+        return service.GetBestTrialsResponse(trials=[trial.to_proto() for trial in trials])
+
+    @staticmethod
+    def _note(context: Any) -> dict[str, Any]:
+        return wire.unpack(context.invocation_metadata())
+
+    def _answer(self, context: Any, trial: Any) -> Any:
+        context.set_trailing_metadata(wire.pack({"trial": trial.get_state(), "lease": self.chief.leases.seconds}))
+        return trial.to_proto()
+
+
+def _caller(note: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    return note.get("tuner"), note.get("process")

@@ -1,0 +1,173 @@
+"""Methods that train one network per architecture, which a strategy of this package proposes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from autonas_keras import oracles
+from autonas_keras.blocks import Graph
+from autonas_keras.tuners.project import Project
+from autonas_keras.tuners.trials import TrialMethod, TrialTuner
+
+
+@dataclass(frozen=True)
+class StrategyMethod(TrialMethod):
+    """A method whose own settings are those of its oracle; None leaves the choice to the number of trials or to it."""
+
+    oracle_class: ClassVar[type[oracles.StrategyOracle]]
+    renamed: ClassVar[Mapping[str, str]] = {}  # settings whose names the training of networks takes
+
+    def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> TrialTuner:
+        space = hypermodel.space if hypermodel.searched else None
+        return super().make(hypermodel, project, limits, space=space, **kwargs)
+
+    def oracle(self, **kwargs: Any) -> oracles.DurableOracle:
+        training = {entry.name for entry in fields(TrialMethod)}
+        own = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name not in training}
+        own |= {name: value for name, value in self.chosen(kwargs.get("max_trials")).items() if own[name] is None}
+        settings = {self.renamed.get(name, name): value for name, value in own.items() if value is not None}
+        return self.oracle_class(**settings, **kwargs)
+
+    def chosen(self, max_trials: int | None) -> dict[str, Any]:
+        """Settings that nobody said, for a number of trials."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Random(StrategyMethod):
+    """Architectures drawn at random, none twice."""
+
+    name: ClassVar[str] = "random"
+    oracle_class = oracles.RandomSearch
+
+
+@dataclass(frozen=True)
+class Evolution(StrategyMethod):
+    """Regularized evolution.
+
+    Args:
+        population_size: Architectures alive; a quarter of the trials, at most 50, when None.
+        sample_size: Those among which a parent is the best; a fifth of the population when None.
+        identity: Probability that a cell stays as it is.
+    """
+
+    name: ClassVar[str] = "evolution"
+    oracle_class = oracles.RegularizedEvolution
+
+    population_size: int | None = None
+    sample_size: int | None = None
+    identity: float = 0.05
+
+    def chosen(self, max_trials: int | None) -> dict[str, Any]:
+        size = _population(max_trials, 50) if self.population_size is None else self.population_size
+        return {"population_size": size, "sample_size": max(min(2, size), size // 5)}
+
+
+@dataclass(frozen=True)
+class Genetic(StrategyMethod):
+    """A genetic algorithm with crossover, mutation and elitism.
+
+    Args:
+        population_size: Architectures of a generation; a quarter of the trials, at most 20, when None.
+        parents: The best so many have children; half of a generation when None.
+        mutation_share: Share of the children that are mutations; the others are crossovers.
+        mutation_rate: Probability that a decision of a mutation changes; one decision on average when None.
+        crossover: "uniform" or "one_point".
+    """
+
+    name: ClassVar[str] = "genetic"
+    oracle_class = oracles.Genetic
+
+    population_size: int | None = None
+    parents: int | None = None
+    mutation_share: float = 0.5
+    mutation_rate: float | None = None
+    crossover: str = "uniform"
+
+    def chosen(self, max_trials: int | None) -> dict[str, Any]:
+        size = _population(max_trials, 20) if self.population_size is None else self.population_size
+        return {"population_size": size, "parents": max(1, size // 2)}
+
+
+@dataclass(frozen=True)
+class EpsilonGreedy(StrategyMethod):
+    """Mutations of the best architecture so far.
+
+    Args:
+        epsilon: Probability of a random one in between.
+    """
+
+    name: ClassVar[str] = "epsilon_greedy"
+    oracle_class = oracles.EpsilonGreedy
+
+    epsilon: float = 0.1
+
+
+@dataclass(frozen=True)
+class LocalSearch(StrategyMethod):
+    """Climbing from the best of some random architectures over their neighbours, with restarts.
+
+    Args:
+        starts: Random architectures at each start.
+        improvement: "first" or "best".
+    """
+
+    name: ClassVar[str] = "local_search"
+    oracle_class = oracles.LocalSearch
+
+    starts: int | None = None
+    improvement: str | None = None
+
+
+@dataclass(frozen=True)
+class Reinforce(StrategyMethod):
+    """The LSTM controller of NASNet.
+
+    Args:
+        algorithm: "reinforce" or "ppo".
+        units: Units of the LSTM.
+        controller_learning_rate: Rate of Adam for the controller.
+        controller_batch_size: Rewards in an update.
+        entropy_weight: Weight of the entropy bonus.
+    """
+
+    name: ClassVar[str] = "reinforce"
+    renamed = {"controller_learning_rate": "learning_rate", "controller_batch_size": "batch_size"}
+
+    algorithm: str | None = None
+    units: int | None = None
+    controller_learning_rate: float | None = None
+    controller_batch_size: int | None = None
+    entropy_weight: float | None = None
+
+    oracle_class = oracles.Reinforce
+
+
+@dataclass(frozen=True)
+class Predictor(StrategyMethod):
+    """Search guided by a model of what architectures are worth.
+
+    Args:
+        predictor: "gp", "forest" or "linear".
+        encoding: How architectures are told to the model: "auto", "one_hot", "adjacency" or "path".
+        acquisition: "thompson", "ei", "ucb" or "mean".
+        initial: Random architectures first; a fifth of the trials, at most 20, when None.
+    """
+
+    name: ClassVar[str] = "predictor"
+    oracle_class = oracles.Predictor
+
+    predictor: str | None = None
+    encoding: str | None = None
+    acquisition: str | None = None
+    initial: int | None = None
+
+    def chosen(self, max_trials: int | None) -> dict[str, Any]:
+        return {"initial": 20 if max_trials is None else min(20, max(3, max_trials // 5))}
+
+
+def _population(max_trials: int | None, most: int) -> int:
+    """A quarter of the trials, so that a search has some generations."""
+    return most if max_trials is None else min(most, max(4, max_trials // 4))

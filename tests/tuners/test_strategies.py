@@ -1,0 +1,81 @@
+"""Strategies as tuners of tasks and of graphs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autonas_keras as ank
+from autonas_keras import tuners
+from autonas_keras.spaces import JoinedSpace
+from tests.tasks.small import TINY, digits
+
+NAMES = ("evolution", "genetic", "reinforce", "local_search", "predictor", "epsilon_greedy", "random")
+
+
+def fitted(folder: Path, tuner: str, **settings: Any) -> ank.ImageClassifier:
+    x, y = digits(60)
+    clf = ank.ImageClassifier(tuner=tuner, space=TINY, seed=0, directory=folder, **{"max_trials": 4, **settings})
+    clf.fit(x, y, epochs=1, batch_size=16, verbose=0)
+    return clf
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "evolution" else pytest.mark.slow) for name in NAMES]
+)
+def test_every_strategy_finds_a_network_by_its_name(tmp_path: Path, name: str) -> None:
+    clf = fitted(tmp_path, name)
+    board = clf.leaderboard()
+    assert list(board["status"]) == ["COMPLETED"] * 4
+    assert board["architecture"].nunique() == 4
+    assert str(clf.best_architecture).replace("\n", "; ") == board["architecture"][0]
+    assert clf.predict(digits(60)[0], verbose=0).shape == (60, 1)
+    strategy = clf.tuner.oracle.strategy
+    assert isinstance(strategy.space, JoinedSpace) and TINY in strategy.space.parts.values()
+
+
+@pytest.mark.slow
+def test_limits_hold_in_every_trial(tmp_path: Path) -> None:
+    free = fitted(tmp_path / "free", "random")
+    limit = int(free.leaderboard()["params"].median())
+    board = fitted(tmp_path / "limited", "evolution", limits={"params": limit}).leaderboard()
+    assert len(board) >= 2 and (board["params"] <= limit).all()
+
+
+@pytest.mark.slow
+def test_blocks_of_autokeras_are_searched_too(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((60, 5)).astype("float32")
+    node = ank.Input()
+    outputs = ank.RegressionHead(dropout=0)(ank.DenseBlock()(node))
+    model = ank.AutoModel(node, outputs, tuner="evolution", max_trials=4, seed=0, directory=tmp_path)
+    model.fit(x, x.sum(1), epochs=1, verbose=0)
+    tried = [tuple(sorted(t.hyperparameters.values.items())) for t in model.tuner.oracle.trials.values()]
+    assert len(set(tried)) == len(tried) == 4
+    assert model.export_model().predict(x, verbose=0).shape == (60, 1)
+
+
+def test_populations_follow_the_number_of_trials() -> None:
+    assert tuners.Evolution().chosen(100) == {"population_size": 25, "sample_size": 5}
+    assert tuners.Evolution().chosen(1000) == {"population_size": 50, "sample_size": 10}
+    assert tuners.Evolution(population_size=3).chosen(8) == {"population_size": 3, "sample_size": 2}
+    assert tuners.Genetic().chosen(8) == {"population_size": 4, "parents": 2}
+    oracle = tuners.Evolution(population_size=7).oracle(objective="val_loss", max_trials=9, seed=0)
+    assert oracle.settings == {"population_size": 7, "sample_size": 2, "identity": 0.05}
+
+
+def test_nonsense_is_refused_when_the_task_is_made(tmp_path: Path) -> None:
+    for name, settings in (
+        ("evolution", {"population_size": 0}),
+        ("evolution", {"population_size": 3, "sample_size": 5}),
+        ("genetic", {"crossover": "threepoint"}),
+        ("epsilon_greedy", {"epsilon": 1.5}),
+        ("reinforce", {"algorithm": "qlearning"}),
+        ("predictor", {"acquisition": "luck"}),
+        ("local_search", {"starts": 0}),
+    ):
+        with pytest.raises(ValueError, match="Expected .* got"):
+            ank.ImageClassifier(tuner=name, directory=tmp_path, **settings)
