@@ -1,4 +1,4 @@
-"""Five searched cells against 20 random ones of the DARTS space, all trained the same way on 4,000 CIFAR-10 images."""
+"""Five searched cells against 20 random ones of the DARTS space, trained alike on 4,000 CIFAR-10 images of 16x16."""
 
 from __future__ import annotations
 
@@ -52,9 +52,17 @@ def search(images: data.Data, seed: int) -> ank.spaces.Architecture:
         return clf.best_architecture
 
 
+def halved(images: data.Data) -> data.Data:
+    """The images at half their size, four pixels averaged into one, as float32."""
+    x_train, x_test = (
+        x.astype("float32").reshape(len(x), 16, 2, 16, 2, 3).mean((2, 4)) for x in (images.x_train, images.x_test)
+    )
+    return data.Data(x_train, images.y_train, x_test, images.y_test)
+
+
 def run(seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> Iterator[dict[str, Any]]:
     """A line for each random and each searched cell, then their means and by how many deviations they differ."""
-    images = data.cifar10(4000, 2000)
+    images = halved(data.cifar10(4000, 2000))
     rng = np.random.default_rng(0)
     found: dict[str, list[float]] = {"random": [], "searched": []}
     for kind, count in (("searched", len(seeds)), ("random", RANDOM)):
