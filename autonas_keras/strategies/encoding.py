@@ -52,8 +52,9 @@ class Encoder:
         self._columns = {name: column for column, name in enumerate(space.named)}
         self._lookup = [(name, _lookup(choice.options)) for name, choice in space.named.items()]
         self._cells = {} if encoding == "one_hot" else cell_parts(space)
-        prefixes = tuple(f"{prefix}/" if prefix else "" for prefix in self._cells)
-        self._single = [choice for name, choice in space.named.items() if not name.startswith(prefixes)]
+        parts = self._cells.items()
+        cells = {f"{prefix}/{name}" if prefix else name for prefix, part in parts for name in part.named}
+        self._single = [choice for name, choice in space.named.items() if name not in cells]
         self.names = tuple(self._names())
 
     def indices(self, architectures: Sequence[Mapping[str, Option]]) -> np.ndarray:

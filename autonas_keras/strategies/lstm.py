@@ -16,6 +16,8 @@ from autonas_keras.spaces import Space
 from autonas_keras.strategies.adam import check_positive
 from autonas_keras.strategies.base import check_count
 
+SINGLE = 2**18  # multiplications up to which OpenBLAS takes one thread for a product of matrices
+
 
 class Step(NamedTuple):
     """What one decision of a batch leaves behind for the backward pass; arrays have a row for each architecture."""
@@ -139,8 +141,7 @@ class ControllerNetwork:
     def _run(self, codes: np.ndarray, draws: np.ndarray | None, heat: float = 1.0) -> Rollout:
         embedding, kernel, bias, head, head_bias = (self._view(self.parameters, name) for name in self._views)
         batch, units, dtype = len(codes), self.units, self.parameters.dtype
-        # Once for every possible input: products in the loop stay so small that BLAS takes one thread for them.
-        inputs, recurrent = embedding @ kernel[:units] + bias, kernel[units:]
+        inputs, recurrent = product(embedding, kernel[:units]) + bias, kernel[units:]
         h, c = np.zeros((batch, units), dtype), np.zeros((batch, units), dtype)
         source, rows = np.zeros(batch, np.int64), np.arange(batch)
         log_prob, entropy = np.zeros(batch, dtype), np.zeros(batch, dtype)
@@ -149,7 +150,7 @@ class ControllerNetwork:
             active = self._active(codes, choice)
             if active is not None and not active.any():
                 continue
-            gates = h @ recurrent
+            gates = product(h, recurrent)
             gates += inputs[source]
             gates[:, : 3 * units] *= 0.5  # the logistic function as a tanh, which does not overflow
             np.tanh(gates, out=gates)
@@ -231,10 +232,10 @@ class ControllerNetwork:
             here[:, 2 * units : 3 * units] = d_output * step.squashed * o * (1 - o)
             here[:, 3 * units :] = d_cell * i * (1 - g**2)
             if step.active is None:
-                dh, dc = here @ kernel[units:].T, d_cell * f
+                dh, dc = product(here, kernel[units:].T), d_cell * f
             else:
                 here *= step.active
-                dh = np.where(step.active, here @ kernel[units:].T, dh)
+                dh = np.where(step.active, product(here, kernel[units:].T), dh)
                 dc = np.where(step.active, d_cell * f, dc)
         self._add_recurrent(gradient, rollout, d_gates)
         return gradient
@@ -253,17 +254,28 @@ class ControllerNetwork:
     def _add_recurrent(self, gradient: np.ndarray, rollout: Rollout, d_gates: np.ndarray) -> None:
         """Gradients of the kernel, the bias and the embedding, over all steps at once."""
         embedding, kernel = self._view(self.parameters, "embedding"), self._view(self.parameters, "kernel")
-        flat = d_gates.reshape(-1, 4 * self.units)
-        source = np.concatenate([step.source for step in rollout.steps])
+        flat, d_kernel = d_gates.reshape(-1, 4 * self.units), self._view(gradient, "kernel")
         h = np.concatenate([step.h for step in rollout.steps])
-        d_kernel = self._view(gradient, "kernel")
-        np.matmul(embedding[source].T, flat, out=d_kernel[: self.units])
-        np.matmul(h.T, flat, out=d_kernel[self.units :])
-        flat.sum(axis=0, out=self._view(gradient, "bias"))
-        # A product with one-hot rows adds up rows that occur several times.
-        one_hot = np.zeros((len(embedding), len(source)), flat.dtype)
-        one_hot[source, np.arange(len(source))] = 1
-        np.matmul(one_hot @ flat, kernel[: self.units].T, out=self._view(gradient, "embedding"))
+        d_kernel[self.units :] = product(h.T, flat)
+        self._view(gradient, "bias")[:] = flat.sum(axis=0)
+        # An option may be the input of many steps: their gradients are added up first.
+        source = np.concatenate([step.source for step in rollout.steps])
+        order = np.argsort(source, kind="stable")
+        used, starts = np.unique(source[order], return_index=True)
+        d_inputs = np.add.reduceat(flat[order], starts, axis=0)
+        d_kernel[: self.units] = product(embedding[used].T, d_inputs)
+        self._view(gradient, "embedding")[used] = product(d_inputs, kernel[: self.units].T)
+
+
+def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The matrix product, in blocks of rows that BLAS multiplies in one thread.
+
+    Several threads gain nothing on matrices this small, and wait for one another where training fills the cores.
+    """
+    rows = max(1, SINGLE // max(1, b.size))
+    if len(a) <= rows:
+        return a @ b
+    return np.concatenate([a[start : start + rows] @ b for start in range(0, len(a), rows)])
 
 
 def decision_order(space: Space) -> tuple[list[int], list[list[list[tuple[int, int]]]]]:

@@ -98,8 +98,9 @@ def cell_parts(space: Space) -> dict[str, CellSpace]:
 
 def _outside(space: JoinedSpace, architecture: Architecture) -> list[str]:
     """Active decisions with several options that belong to no cell."""
-    prefixes = tuple(f"{name}/" for name in cell_parts(space))
-    return [name for name in architecture if not name.startswith(prefixes) and len(space.named[name].options) > 1]
+    parts = cell_parts(space).items()
+    cells = {f"{prefix}/{name}" if prefix else name for prefix, part in parts for name in part.named}
+    return [name for name in architecture if name not in cells and len(space.named[name].options) > 1]
 
 
 def _operation_change(

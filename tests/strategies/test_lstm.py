@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autonas_keras.spaces import CellSpace, Choice, Space
-from autonas_keras.strategies.lstm import ControllerNetwork, decision_order
+from autonas_keras.strategies.lstm import SINGLE, ControllerNetwork, decision_order, product
 from tests.spaces.cases import CONDITIONAL, FLAT, ONE_OPTION, SMALL
 
 # "x" stands under "a" = 1 and under "c", which itself stands under "a" = 2: it is decided after "c".
@@ -141,6 +141,14 @@ def test_a_new_network_starts_within_the_scale_and_near_uniform() -> None:
     assert made.parameters.std() == pytest.approx(0.2 / np.sqrt(12), rel=0.02)
     log_prob = made.sample(np.random.default_rng(0), 100).log_prob
     np.testing.assert_allclose(log_prob, -np.log(15_625), atol=0.5)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5, 64])
+def test_a_product_in_blocks_is_the_product(rows: int) -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(rows, 300)), rng.normal(size=(300, 200))
+    assert 64 * b.size > SINGLE
+    np.testing.assert_allclose(product(a, b), a @ b, rtol=1e-12, atol=1e-12)
 
 
 def test_extreme_parameters_do_not_overflow() -> None:
