@@ -234,7 +234,7 @@ class Reinforce(Strategy):
         drawn = deque((self._checked(code), float(p)) for code, p in state["drawn"])
         batch = [Sample(self._checked(c), float(r), p if p is None else float(p)) for c, r, p in state["batch"]]
         window = deque((float(reward) for reward in state["window"]), maxlen=WINDOW)
-        under_way = {str(code): float(p) for code, p in state["under_way"].items()}
+        under_way = {self.code(self.decode(code)): float(p) for code, p in state["under_way"].items()}
         asked, heat = int(state["asked"]), int(state["heat"])
         parameters = unpack(state["parameters"], self.network.parameters)
         self.optimizer.set_state(state["optimizer"])

@@ -2,16 +2,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from autonas_keras.spaces import Space
 from autonas_keras.strategies import (
     NSGA2,
     EpsilonGreedy,
     Genetic,
     LocalSearch,
+    Predictor,
     RandomSearch,
     RegularizedEvolution,
+    Reinforce,
     Strategy,
 )
 from autonas_keras.testing.strategies import StrategyTestCase
@@ -112,17 +112,40 @@ class TestNSGA2OfThreeObjectives(TestNSGA2):
 
 
 class TestReinforce(StrategyTestCase):
-    scale_free = False
     steps = 24
+    nonsense = (
+        {"algorithm": "q_learning"},
+        {"units": 0},
+        {"learning_rate": -1.0},
+        {"batch_size": 0},
+        {"entropy_weight": -0.1},
+        {"baseline_decay": 1.5},
+        {"temperature": 0.0},
+        {"normalize": "mean"},
+    )
 
     def strategy(self, space: Space, seed: int | None = 0, **kwargs: Any) -> Strategy:
-        return pytest.importorskip("autonas_keras.strategies.controller").Reinforce(space, seed=seed, **kwargs)
+        return Reinforce(space, seed=seed, **{"batch_size": 4, **kwargs})
+
+
+class TestReinforceByPPO(TestReinforce):
+    def strategy(self, space: Space, seed: int | None = 0, **kwargs: Any) -> Strategy:
+        return Reinforce(space, seed=seed, **{"algorithm": "ppo", "batch_size": 4, **kwargs})
 
 
 class TestPredictor(StrategyTestCase):
-    scale_free = False
     steps = 16
     evaluations = 60
+    nonsense = (
+        {"predictor": "oracle"},
+        {"encoding": "graph"},
+        {"acquisition": "luck"},
+        {"initial": 1},
+        {"candidates": 0},
+        {"parents": 0},
+        {"again": 1.5},
+        {"beta": -1.0},
+    )
 
     def strategy(self, space: Space, seed: int | None = 0, **kwargs: Any) -> Strategy:
-        return pytest.importorskip("autonas_keras.strategies.predictor").Predictor(space, seed=seed, **kwargs)
+        return Predictor(space, seed=seed, **{"initial": 8, "candidates": 100, **kwargs})
