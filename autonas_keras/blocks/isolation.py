@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import numpy as np
 from keras.src.backend.common import global_state
 
+from autonas_keras.oracles.gradients import forget_gradients, gradient_registry
+
 _UIDS = "object_name_uids"  # where Keras counts the names it gives
 
 
@@ -50,21 +52,8 @@ def forgotten_gradients() -> Iterator[None]:
     TensorFlow keeps these entries, and through them the graphs, for ever. They are looked up while a gradient is
     traced, so no model that is still to be traced may be left over from inside.
     """
-    registry = _gradient_registry()
-    before = set(registry)
+    before = set(gradient_registry())
     try:
         yield
     finally:
-        for name in set(registry) - before:
-            if name.startswith("CustomGradient-"):
-                del registry[name]
-
-
-def _gradient_registry() -> dict[str, object]:
-    """The dictionary of TensorFlow's registry of gradients; an empty one when it is no longer where it was."""
-    try:
-        from tensorflow.python.framework import ops
-
-        return ops.gradient_registry._registry
-    except (ImportError, AttributeError):
-        return {}
+        forget_gradients(before)

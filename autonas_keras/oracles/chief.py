@@ -56,6 +56,11 @@ class Chief:
             remove_end(folder)
         self._open = True
 
+    def close(self) -> None:
+        """Tell workers from now on that there is nothing for them to do."""
+        self._open = True
+        self._over.set()
+
     def wait(self) -> None:
         """Return when the search is over.
 
@@ -65,8 +70,9 @@ class Chief:
         last = time.monotonic()
         while not self._over.wait(CHECK):
             now = time.monotonic()
-            if now - last > self.leases.seconds / 4:  # this process did not run, so nobody could be heard
-                self.leases.extend(now - last)
+            stood = now - last - CHECK
+            if stood > self.leases.seconds / 4:  # this process did not run, so nobody could be heard
+                self.leases.extend(stood)
             last = now
             self._reap()
             if now - self._heard > self.leases.seconds:
@@ -156,7 +162,7 @@ class Chief:
             return True
         oracle = self.oracle
         with oracle._transaction():
-            if trial_id not in oracle._retry_queue or tuner in oracle.ongoing_trials:
+            if tuner is None or trial_id not in oracle._retry_queue or tuner in oracle.ongoing_trials:
                 return False
             if not self.leases.restore(trial_id, tuner, process):
                 return False
@@ -335,53 +341,60 @@ class _Servicer(protos.get_service_grpc().OracleServicer):  # type: ignore[misc]
     @_told
     def GetSpace(self, request: Any, context: Any) -> Any:
         hp = self.oracle.get_space()
-        context.set_trailing_metadata(wire.pack({"space": hp.get_config()}))
-        return service.GetSpaceResponse(hyperparameters=hp.to_proto())
+        if not _note(context):
+            return service.GetSpaceResponse(hyperparameters=hp.to_proto())
+        context.set_trailing_metadata(wire.pack({"space": hp.get_config(), "seed": self.oracle.seed}))
+        return service.GetSpaceResponse()
 
     @_told
     def UpdateSpace(self, request: Any, context: Any) -> Any:
-        found = wire.read_space(self._note(context).get("space"), request.hyperparameters)
+        found = wire.read_space(_note(context).get("space"), request.hyperparameters)
         with self.oracle._transaction():
             self.oracle.update_space(found)
         return service.UpdateSpaceResponse()
 
     @_told
     def CreateTrial(self, request: Any, context: Any) -> Any:
-        trial = self.chief.create_trial(request.tuner_id, self._note(context).get("process"))
+        trial = self.chief.create_trial(request.tuner_id, _note(context).get("process"))
         return service.CreateTrialResponse(trial=self._answer(context, trial))
 
     @_told
     def UpdateTrial(self, request: Any, context: Any) -> Any:
-        note = self._note(context)
+        note = _note(context)
         metrics = note.get("metrics") or dict(request.metrics)
         trial = self.chief.update_trial(request.trial_id, metrics, request.step, *_caller(note))
         return service.UpdateTrialResponse(trial=self._answer(context, trial))
 
     @_told
     def EndTrial(self, request: Any, context: Any) -> Any:
-        note = self._note(context)
+        note = _note(context)
         self.chief.end_trial(wire.read_trial(note.get("trial"), request.trial), *_caller(note))
         return service.EndTrialResponse()
 
     @_told
     def GetTrial(self, request: Any, context: Any) -> Any:
-        trial = self.chief.get_trial(request.trial_id, *_caller(self._note(context)))
+        trial = self.chief.get_trial(request.trial_id, *_caller(_note(context)))
         return service.GetTrialResponse(trial=self._answer(context, trial))
 
     @_told
     def GetBestTrials(self, request: Any, context: Any) -> Any:
         with self.oracle._transaction():
             trials = self.oracle.get_best_trials(request.num_trials)
+        if not _note(context):
+            return service.GetBestTrialsResponse(trials=[trial.to_proto() for trial in trials])
         context.set_trailing_metadata(wire.pack({"trials": [trial.get_state() for trial in trials]}))
-        return service.GetBestTrialsResponse(trials=[trial.to_proto() for trial in trials])
-
-    @staticmethod
-    def _note(context: Any) -> dict[str, Any]:
-        return wire.unpack(context.invocation_metadata())
+        return service.GetBestTrialsResponse()
 
     def _answer(self, context: Any, trial: Any) -> Any:
+        if not _note(context):
+            return trial.to_proto()
         context.set_trailing_metadata(wire.pack({"trial": trial.get_state(), "lease": self.chief.leases.seconds}))
-        return trial.to_proto()
+        return wire.short(trial)
+
+
+def _note(context: Any) -> dict[str, Any]:
+    """What a worker of this package sent beside its message; empty for one of KerasTuner's own."""
+    return wire.unpack(context.invocation_metadata())
 
 
 def _caller(note: Mapping[str, Any]) -> tuple[str | None, str | None]:

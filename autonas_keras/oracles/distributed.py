@@ -30,7 +30,7 @@ def role() -> str:
     return "chief" if utils.is_chief_oracle() else "worker"
 
 
-def install(kind: type) -> None:
+def install(kind: Any) -> None:
     """Let KerasTuner's tuners use our server and client for oracles of a kind, from now on in this process."""
     if role() == "alone" or hasattr(BaseTuner, "_autonas_keras"):
         return

@@ -56,6 +56,7 @@ class DurableOracle(keras_tuner.Oracle):
     ongoing_trials: dict[str, Any]
     start_order: list[str]
     end_order: list[str]
+    seed: int
 
     def __init__(self, *args: Any, seed: int | None = None, **kwargs: Any) -> None:
         if seed is None:
@@ -99,7 +100,7 @@ class DurableOracle(keras_tuner.Oracle):
         """Take in the metrics of a trial."""
         with self._transaction():
             name = self.objective.name
-            if name not in metrics and hasattr(self.objective, "objectives") and self.objective.has_value(metrics):
+            if hasattr(self.objective, "objectives") and self.objective.has_value(metrics):
                 metrics = {**metrics, name: self.objective.get_value(metrics)}
             return super().update_trial(trial_id, metrics, step)
 
@@ -215,8 +216,8 @@ class DurableOracle(keras_tuner.Oracle):
             self._forgiven = self._given_up_at = int(state.get("given_up_at", 0))
             self._restore(state)
         except BAD_STATE as error:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             raise ValueError(
                 f"Expected the state of a {type(self).__name__} oracle, got another ({_told(error)})."
             ) from error
@@ -292,8 +293,8 @@ class DurableOracle(keras_tuner.Oracle):
                 del self.trials[trial_id]
             self._mend(runs)
         except (*BAD_STATE, OSError) as error:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             raise ValueError(
                 f"Expected {file} to be a whole file of a {type(self).__name__} search, got another "
                 f"({_told(error.__cause__ or error)}); restore it, choose another project_name, or pass overwrite=True "

@@ -1,8 +1,9 @@
 """What travels beside KerasTuner's messages: exact numbers, order, reasons, and who calls.
 
 KerasTuner's protobuf rounds numbers to 32 bits, sorts the space by type (children before their parents), drops the
-messages of trials, and does not say who reports. The exact state goes along as JSON in the metadata of the call; a
-peer that is KerasTuner's own neither sends nor reads it, and is served by the message alone.
+messages of trials, does not say who reports, and prints a line for each condition. So between processes of this
+package the exact state goes as JSON in the metadata of the call, and the message holds ids only; a worker of
+KerasTuner's own, which sends no metadata, is answered by messages alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import zlib
 from collections.abc import Iterable
 from typing import Any
 
-from keras_tuner.engine import hyperparameters, trial
+from keras_tuner.engine import hyperparameters
+from keras_tuner.engine import trial as trial_module
+from keras_tuner.src import protos
 
 KEY = "autonas-keras-bin"
 LARGEST = 64 * 2**20  # bytes
@@ -42,9 +45,15 @@ def unpack(metadata: Iterable[tuple[str, Any]] | None) -> dict[str, Any]:
     return json.loads(zlib.decompress(found)) if found is not None else {}
 
 
+def short(trial: Any) -> Any:
+    """The message of a trial whose state goes beside it."""
+    status = trial_module.TrialStatus.to_proto(trial.status)
+    return protos.get_proto().Trial(trial_id=trial.trial_id, status=status)
+
+
 def read_trial(state: Any, proto: Any) -> Any:
     """The trial of an exact state, or of the message when there is none."""
-    return trial.Trial.from_state(state) if state else trial.Trial.from_proto(proto)
+    return trial_module.Trial.from_state(state) if state else trial_module.Trial.from_proto(proto)
 
 
 def read_space(config: Any, proto: Any) -> Any:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import grpc
+from keras_tuner.engine import trial as trial_module
+from keras_tuner.engine.hyperparameters import HyperParameters
 from keras_tuner.errors import FatalRuntimeError
 from keras_tuner.src import protos
 
@@ -70,12 +72,12 @@ class Client:
         """The next trial; IDLE after a pause; STOPPED when the search is over, also when the chief has gone then."""
         self.rest()
         try:
-            reply, note = self._call("CreateTrial", service.CreateTrialRequest(tuner_id=tuner_id))
+            note = self._call("CreateTrial", service.CreateTrialRequest(tuner_id=tuner_id))
         except _OverError:
             self._ended, self._read = True, False
             return self._oracle._stopped()
-        trial = wire.read_trial(note.get("trial"), reply.trial)
-        self.seconds = note.get("lease", self.seconds)
+        trial = trial_module.Trial.from_state(note["trial"])
+        self.seconds = note["lease"]
         self._ended, self._read = trial.status == STATUS.STOPPED, False
         if trial.status == STATUS.IDLE:
             time.sleep(PAUSE)
@@ -88,9 +90,8 @@ class Client:
         """Report the metrics of a trial."""
         if self.should_report:
             request = service.UpdateTrialRequest(trial_id=trial_id, metrics=metrics, step=step)
-            reply, note = self._call("UpdateTrial", request, metrics=dict(metrics))
-            if not self.multi_worker:
-                return wire.read_trial(note.get("trial"), reply.trial)
+            note = self._call("UpdateTrial", request, metrics=dict(metrics))
+            return trial_module.Trial.from_state(note["trial"])
         trial = self._oracle._stopped()
         trial.status = STATUS.RUNNING
         return trial
@@ -99,7 +100,7 @@ class Client:
         """Report that a trial ended."""
         try:
             if self.should_report:
-                self._call("EndTrial", service.EndTrialRequest(trial=trial.to_proto()), trial=trial.get_state())
+                self._call("EndTrial", service.EndTrialRequest(trial=wire.short(trial)), trial=trial.get_state())
         finally:
             self.rest()
             forget_gradients(self._gradients)
@@ -108,40 +109,37 @@ class Client:
         """A trial of the search."""
         if self._ended:
             return self._files().get_trial(trial_id)
-        reply, note = self._call("GetTrial", service.GetTrialRequest(trial_id=trial_id))
-        return wire.read_trial(note.get("trial"), reply.trial)
+        note = self._call("GetTrial", service.GetTrialRequest(trial_id=trial_id))
+        return trial_module.Trial.from_state(note["trial"])
 
     def get_best_trials(self, num_trials: int = 1) -> list[Any]:
         """The best trials, the best first."""
         if self._ended:
             return self._files().get_best_trials(num_trials)
-        reply, note = self._call("GetBestTrials", service.GetBestTrialsRequest(num_trials=num_trials))
-        exact = note.get("trials") or [None] * len(reply.trials)
-        return [wire.read_trial(state, proto) for state, proto in zip(exact, reply.trials, strict=True)]
+        note = self._call("GetBestTrials", service.GetBestTrialsRequest(num_trials=num_trials))
+        return [trial_module.Trial.from_state(state) for state in note["trials"]]
 
     def get_space(self) -> Any:
         """The hyperparameters that are searched."""
         if self._ended:
             return self._files().get_space()
-        reply, note = self._call("GetSpace", service.GetSpaceRequest())
-        return wire.read_space(note.get("space"), reply.hyperparameters)
+        return HyperParameters.from_config(self._call("GetSpace", service.GetSpaceRequest())["space"])
 
     def update_space(self, hyperparameters: Any) -> None:
         """Add hyperparameters to those that are searched."""
         if self.should_report and not self._ended:
-            request = service.UpdateSpaceRequest(hyperparameters=hyperparameters.to_proto())
-            self._call("UpdateSpace", request, space=hyperparameters.get_config())
+            self._call("UpdateSpace", service.UpdateSpaceRequest(), space=hyperparameters.get_config())
 
     # The end
 
     def join(self) -> None:
-        """Wait until the chief answers, or the files say that it has done its work.
+        """Wait until the chief answers and take over its seed, or until the files say that it has done its work.
 
         Raises:
             FatalRuntimeError: When there is no chief.
         """
         try:
-            self._call("GetSpace", service.GetSpaceRequest())
+            self._oracle.seed = self._call("GetSpace", service.GetSpaceRequest())["seed"]
         except _OverError:
             self._ended, self._read = True, False
 
@@ -184,7 +182,7 @@ class Client:
 
     # Calls
 
-    def _call(self, name: str, request: Any, **exact: Any) -> tuple[Any, dict[str, Any]]:
+    def _call(self, name: str, request: Any, **exact: Any) -> dict[str, Any]:
         begin = None
         while True:
             try:
@@ -195,18 +193,16 @@ class Client:
                 if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED and self._answers():
                     continue  # it is busy
             now = time.monotonic()
+            self._look(now if begin is None else begin, now)
             if begin is None:
                 begin = now
                 print(f"Waiting for the chief at {wire.address()}.")
-            self._look(begin, now)
             time.sleep(PAUSE)
 
     def _look(self, begin: float, now: float) -> None:
         """Go on waiting for the chief, or not."""
-        if now - begin < self.seconds / 4:
-            return
-        if not self._mistrusts and self.is_over():
-            print("The chief has gone; the search is over.")
+        # One that was not heard yet may be about to go on with a search that was over.
+        if (self._heard is not None or now - begin > self.seconds / 4) and not self._mistrusts and self.is_over():
             raise _OverError
         patience = PATIENCE * self.seconds
         if now - (begin if self._heard is None else self._heard) > patience:
@@ -222,12 +218,12 @@ class Client:
             return False
         return True
 
-    def _once(self, name: str, request: Any, exact: Mapping[str, Any], seconds: float) -> tuple[Any, dict[str, Any]]:
+    def _once(self, name: str, request: Any, exact: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         process = None if self.multi_worker else self._process
         metadata = wire.pack({"tuner": self.tuner_id, "process": process, **exact})
-        reply, call = getattr(self._stub, name).with_call(request, timeout=seconds, metadata=metadata)
+        _, call = getattr(self._stub, name).with_call(request, timeout=seconds, metadata=metadata)
         self._heard, self._mistrusts = time.monotonic(), False
-        return reply, wire.unpack(call.trailing_metadata())
+        return wire.unpack(call.trailing_metadata())
 
 
 class _OverError(Exception):

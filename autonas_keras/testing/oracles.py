@@ -171,9 +171,9 @@ class OracleTestCase:
         self._check_seed(CONDITIONAL, 0, tmp_path)
 
     def _check_seed(self, space: Space, seed: int, folder: Path) -> None:
-        before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[union-attr]
+        before = random.getstate(), np.random.get_state(legacy=False)["state"]["key"].tolist()
         found = [run(self.oracle(folder / str(i), declared(space), seed=seed), 9) for i in range(2)]
-        assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # type: ignore[union-attr]
+        assert (random.getstate(), np.random.get_state(legacy=False)["state"]["key"].tolist()) == before
         assert found[0] == found[1]
 
     def test_a_spawned_process_searches_the_same(self, tmp_path: Path) -> None:
