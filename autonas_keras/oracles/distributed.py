@@ -51,7 +51,7 @@ def install(kind: Any) -> None:
     @functools.wraps(run)
     def search(self: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(self.oracle, kind) and role() == "chief":
-            from autonas_keras.oracles.chief import serve
+            from autonas_keras.oracles.server import serve
 
             if "verbose" in kwargs:
                 self.oracle.verbose = kwargs["verbose"]

@@ -15,7 +15,7 @@ from autonas_keras.spaces import Architecture, Space
 from autonas_keras.strategies.base import Reward, Strategy, check_count, check_share
 from autonas_keras.strategies.encoding import Encoder
 from autonas_keras.strategies.mutation import mutate_cell
-from autonas_keras.strategies.surrogate import ACQUISITIONS, acquire, make_surrogate, normal_scores
+from autonas_keras.strategies.surrogate import ACQUISITIONS, acquire, make_surrogate, targets
 
 LISTED = 1000  # spaces up to this size are candidates as a whole
 
@@ -23,8 +23,8 @@ LISTED = 1000  # spaces up to this size are candidates as a whole
 class Predictor(Strategy):
     """Random architectures first; then a model predicts which of many candidates is best.
 
-    Candidates are mutations of the best so far and random architectures. The model sees rewards by their ranks, so
-    their scale does not matter, and a failed architecture is only not proposed again. The cost of a step does not grow
+    Candidates are mutations of the best so far and random architectures. Rewards are standardised, so that their scale
+    does not matter, and a failed architecture is only not proposed again. The cost of a step does not grow
     with the history beyond looking for its best.
 
     Args:
@@ -54,7 +54,7 @@ class Predictor(Strategy):
         encoding: str = "auto",
         acquisition: str = "thompson",
         initial: int = 20,
-        candidates: int = 1000,
+        candidates: int = 600,
         parents: int = 10,
         again: float = 0.0,
         beta: float = 1.0,
@@ -151,7 +151,7 @@ class Predictor(Strategy):
             best = np.zeros(count, dtype=bool)
             best[np.argpartition(-rewards, self.most // 2)[: self.most // 2]] = True
             rows = np.union1d(rows[best], rows[~best][-(self.most - self.most // 2) :])
-        y = normal_scores(rewards[rows])
+        y = targets(rewards[rows])
         x = self._encoder.encode(np.array([self._indices[i] for i in rows]))
         self._surrogate.fit(x, y, (self._seed + count) % 2**31, count)
         self._best, self._fitted, self._ready = float(y.max()), count, True

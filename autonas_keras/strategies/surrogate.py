@@ -175,15 +175,31 @@ def make_surrogate(predictor: Any) -> Surrogate:
 def normal_scores(rewards: Sequence[float] | np.ndarray) -> np.ndarray:
     """The rewards by their ranks alone, as quantiles of a normal distribution, with mean 0 and deviation 1.
 
-    Equal rewards share a rank, and all zeros come back where all are equal. Neither scale nor outliers, which failing
-    networks are, change what a model sees. Shape (rewards,).
+    Equal rewards share a rank, and all zeros come back where all are equal. Shape (rewards,).
     """
     _, group, counts = np.unique(np.asarray(rewards, dtype=float), return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - counts / 2
     normal = NormalDist()
-    scores = np.array([normal.inv_cdf(float(rank)) for rank in middle / len(group)])[group]
-    deviation = scores.std()
-    return (scores - scores.mean()) / deviation if deviation > 0 else np.zeros(len(group))
+    return _standard(np.array([normal.inv_cdf(float(rank)) for rank in middle / len(group)])[group])
+
+
+def targets(rewards: Sequence[float] | np.ndarray) -> np.ndarray:
+    """What a model is fitted to: the mean of the normal scores and of the rewards clipped at their median.
+
+    Both are standardised, and so is what comes back. How bad the lower half is, which networks that hardly learn
+    decide, says nothing about where the best is; how much better the upper half is, does. Shape (rewards,).
+    """
+    values = np.asarray(rewards, dtype=float)
+    values = values / max(float(np.abs(values).max()), np.finfo(float).tiny)  # no overflow below
+    found = _standard(normal_scores(values) + _standard(np.maximum(values, np.median(values))))
+    # Rewards on another scale round differently; what is proposed must not.
+    return np.round(found, 9)
+
+
+def _standard(values: np.ndarray) -> np.ndarray:
+    centred = values - values.mean()
+    deviation = centred.std()
+    return centred / deviation if deviation > 1e-12 else np.zeros(len(values))
 
 
 def expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: float) -> np.ndarray:

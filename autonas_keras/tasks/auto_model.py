@@ -17,6 +17,7 @@ from autokeras.engine.tuner import AutoTuner
 
 from autonas_keras.blocks import CellBlock, Graph, Merge, Normalization, RegressionHead
 from autonas_keras.evaluation import check_limits
+from autonas_keras.oracles import distributed
 from autonas_keras.reporting import plot_architecture
 from autonas_keras.spaces import Architecture, CellSpace
 from autonas_keras.tasks import convert
@@ -85,7 +86,13 @@ class AutoModel(auto_model.AutoModel):
         self._heads = [node.in_blocks[0] for node in self.outputs]
         self._targets: list[Labels | Numbers] | None = None
         check_objective(objective, self._heads)
+        self._is_worker = distributed.role() == "worker"
         if foreign is not None:
+            if distributed.role() != "alone":
+                raise ValueError(
+                    f"Expected a tuner by name where KERASTUNER_ORACLE_IP is set, got {foreign.__name__}, which trains "
+                    "the final network in every process."
+                )
             if set(self.limits) - {"params"}:
                 raise ValueError(
                     f"Expected limits of params alone for the tuner class {foreign.__name__}, which knows no others, "
@@ -105,7 +112,8 @@ class AutoModel(auto_model.AutoModel):
             )
             return
         assert method is not None
-        self._project = Project(directory, project_name, overwrite)
+        self._project = Project(directory, project_name, overwrite, reads=self._is_worker)
+        self._draws_seed = seed is None
         if seed is None:
             seed = self._project.read().get("seed", int(np.random.default_rng().integers(2**31)))
         self.seed = int(seed)
@@ -117,7 +125,8 @@ class AutoModel(auto_model.AutoModel):
             "objective": objective_fact,
             "seed": self.seed,
         }
-        self._project.claim(**self._facts)
+        if not self._is_worker:  # the chief may not have begun
+            self._project.claim(**self._facts)
         self.tuner = method.make(
             hypermodel=graph,
             project=self._project,
@@ -188,6 +197,8 @@ class AutoModel(auto_model.AutoModel):
         check_batch_size(batch_size)
         if epochs is not None:
             check_batch_size(epochs, "epochs")
+        if self._is_worker:
+            self._join()
         data = convert.training_data(self, x, y, validation_split, validation_data)
         self._targets = data.targets
         for head, target in zip(self._heads, data.targets, strict=True):
@@ -220,6 +231,12 @@ class AutoModel(auto_model.AutoModel):
             verbose=verbose,
             batch_size=batch_size,
         )
+
+    def _join(self) -> None:
+        """Wait for the chief, whose seed draws the samples to validate on."""
+        self._own_tuner().join()
+        if self._draws_seed:
+            self.seed = self._facts["seed"] = int(self._project.read()["seed"])
 
     def _describe(self, data: convert.TrainingData, split: float) -> dict[str, Any]:
         arrays = tree.flatten((data.x, data.y, data.validation))

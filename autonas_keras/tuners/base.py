@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from keras_tuner.engine.tuner import Tuner
 from autonas_keras.blocks import Graph, Network
 from autonas_keras.blocks.isolation import forgotten_gradients, own_randomness
 from autonas_keras.files import write_atomically
-from autonas_keras.oracles import DurableOracle
+from autonas_keras.oracles import DurableOracle, distributed
 from autonas_keras.spaces import Architecture
 from autonas_keras.tuners.limits import GraphCosts, check_feasible
 from autonas_keras.tuners.network import Plan, save_model, train
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method, default_epochs
+
+POLL = 1.0  # seconds between two looks of a worker for the final network
 
 
 class SearchTuner(AutoTuner):
@@ -44,7 +47,9 @@ class SearchTuner(AutoTuner):
         **kwargs: As keras_tuner.Tuner takes them.
     """
 
+    oracle: Any  # a DurableOracle, or a worker's client of the chief's
     shows_trials = True  # whether KerasTuner prints a table for each
+    shared = True  # whether workers can run trials; else the chief runs them, and the workers wait
 
     def __init__(
         self,
@@ -63,17 +68,40 @@ class SearchTuner(AutoTuner):
         self.costs: GraphCosts | None = None
         self._history: keras.callbacks.History | None = None
         self._model: keras.Model | None = None
-        path = project.path
+        self.hyper_pipeline = None
+        path, worker = project.path, self._is_worker()
         with project.writing():
-            super().__init__(
-                oracle, hypermodel, directory=str(path.parent), project_name=path.name, overwrite=False, **kwargs
+            # Not AutoKeras's __init__, which lets every process write the graph.
+            Tuner.__init__(
+                self,
+                oracle,
+                hypermodel,
+                directory=str(path.parent),
+                project_name=path.name,
+                overwrite=worker and project.overwrite,
+                **kwargs,
             )
-        if (path / "oracle.json").exists() and not (path / "tuner0.json").exists():
+            if not worker:
+                hypermodel.save(str(path / "graph"))
+        if worker:
+            self.oracle.is_over = self._is_finished_on_disk
+            if self._is_finished_on_disk() and not project.overwrite:
+                self._finish_work()
+        elif (path / "oracle.json").exists() and not (path / "tuner0.json").exists():
             self.oracle.reload()
 
     # State
 
+    def _get_tuner_fname(self) -> str:
+        return str(self._file("tuner0.json"))  # also where KerasTuner's variables name this process otherwise
+
+    def reload(self) -> None:
+        if not self._is_worker():
+            super().reload()
+
     def save(self) -> None:
+        if self._is_worker():
+            return
         self.oracle.save()
         write_atomically(self._get_tuner_fname(), json.dumps(self.get_state()))
 
@@ -117,7 +145,7 @@ class SearchTuner(AutoTuner):
         if self._finished:
             return self.history()
         samples = len(tree.flatten(x)[0])
-        with self.project.writing(), forgotten_gradients():
+        with self.project.writing(), forgotten_gradients(), self._serving() as chief:
             self._fit = {
                 "epochs": epochs or default_epochs(samples, batch_size),
                 "batch_size": batch_size,
@@ -128,10 +156,20 @@ class SearchTuner(AutoTuner):
             pipeline, data, validation = self._prepare_model_build(
                 self.oracle.get_space(), x=x, y=y, validation_data=validation_data
             )
+            self._data, self._validation = data, validation
+            if self._is_worker():
+                self._work()
+                del self._data, self._validation
+                return self.history()
             self._declare()
             self.save()
-            self._data, self._validation = data, validation
-            Tuner.search(self, verbose=verbose if self.shows_trials else 0)
+            self.oracle.verbose = verbose if self.shows_trials else 0
+            self.on_search_begin()
+            if chief is None or not self.shared:
+                self._run_trials()
+            if chief is not None:
+                self._lead(chief)
+            self.on_search_end()
             if not self._completed():
                 self._explain_failure()
             self._train_final(data, validation, together=validation_split > 0)
@@ -141,6 +179,66 @@ class SearchTuner(AutoTuner):
             self.save()
             del self._data, self._validation
         return self.history()
+
+    def _run_trials(self) -> None:
+        while True:
+            self.pre_create_trial()
+            trial = self.oracle.create_trial(self.tuner_id)
+            if trial.status == "STOPPED":
+                return
+            if trial.status != "IDLE":
+                self.on_trial_begin(trial)
+                self._try_run_and_update_trial(trial)
+                self.on_trial_end(trial)
+
+    # Several processes
+
+    @contextmanager
+    def _serving(self) -> Iterator[Any]:
+        """Answer workers inside, where this process is a chief."""
+        if distributed.role() != "chief":
+            yield None
+            return
+        from autonas_keras.oracles.server import serving
+
+        with serving(self.oracle) as chief:
+            yield chief
+
+    def _lead(self, chief: Any) -> None:
+        """Let workers run the trials; those that cannot be shared are done."""
+        if self.shared:
+            chief.open()
+            chief.wait()
+        else:
+            chief.close()
+
+    def join(self) -> None:
+        """As a worker, wait until the chief searches, and take over its seed, or until the search is finished."""
+        if not self._finished and self._is_worker():
+            self.oracle.join()
+            if self._is_finished_on_disk():
+                self._finish_work()
+
+    def _work(self) -> None:
+        """Run trials until the chief has trained the final network."""
+        try:
+            self._run_trials()
+            while not self._is_finished_on_disk():
+                time.sleep(POLL)
+                self._run_trials()  # a chief that was started again may have some
+        finally:
+            self.oracle.rest()
+        self._finish_work()
+
+    def _finish_work(self) -> None:
+        self.oracle = self.oracle.detach()
+        self._finished = True
+
+    def _is_finished_on_disk(self) -> bool:
+        try:
+            return bool(json.loads(Path(self._get_tuner_fname()).read_text()).get("finished"))
+        except (OSError, ValueError):
+            return False
 
     def _declare(self) -> None:
         """Declare the whole space, and check that some architecture meets the limits."""

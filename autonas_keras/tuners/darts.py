@@ -127,6 +127,7 @@ class DartsTuner(SearchTuner):
 
     method: Darts
     shows_trials = False
+    shared = False
 
     def on_search_begin(self) -> None:
         if self._completed():

@@ -26,21 +26,25 @@ class Project:
         directory: Folder of all projects, the current one when None.
         name: Name of this project.
         overwrite: Whether to remove what is there.
+        reads: Whether this process, a worker, only reads what another one, the chief, writes.
 
     Raises:
         OSError: When the folder cannot be made or written.
         ValueError: When it holds a search that this package did not make.
     """
 
-    def __init__(self, directory: str | Path | None, name: str, overwrite: bool = False) -> None:
+    def __init__(self, directory: str | Path | None, name: str, overwrite: bool = False, reads: bool = False) -> None:
         self.path = Path(directory or ".") / name
+        self.overwrite, self._reads = overwrite, reads
+        self._file = self.path / "project.json"
+        if reads:
+            return
         with self.writing(anything=True):
             if overwrite and self.path.is_dir():
                 shutil.rmtree(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path) as probe:
                 probe.write(b"probe")
-        self._file = self.path / "project.json"
         found = [name for name in FOREIGN if (self.path / name).exists()]
         if found and not self._file.exists():
             raise ValueError(
@@ -69,7 +73,7 @@ class Project:
                     f"Expected the search that {self.path} belongs to, with {where} = {old}, got {new}; "
                     "choose another project_name, or pass overwrite=True to start over."
                 )
-        if any(name not in known for name in facts):
+        if not self._reads and any(name not in known for name in facts):
             with self.writing():
                 write_atomically(self._file, json.dumps({**known, **facts}, indent=1))
 

@@ -24,6 +24,7 @@ from autonas_keras import oracles
 
 TRIALS = 12
 LEASE = 1.0  # seconds
+KILLS = 10  # in the chaos
 
 
 class Raising(oracles.RandomSearch):
@@ -82,7 +83,7 @@ class Cast:
         oracle: A name of ORACLES.
     """
 
-    longest = 60.0  # seconds that all may take
+    longest = 90.0  # seconds that all may take
 
     def __init__(self, folder: Path, oracle: str = "random") -> None:
         self.folder, self.oracle = folder, oracle
@@ -275,8 +276,8 @@ def chaos(cast: Cast, seed: int = 0) -> None:
     """Now the chief, now a worker is killed, and restarted, a worker under its id or another."""
     rng, number = random.Random(seed), 0
     playing = {cast.start(f"{id}.0", id): id for id in ("chief", "one", "two")}
-    while set(playing) <= set(cast.running):
-        cast.until(lambda: not set(playing) <= set(cast.running), rng.uniform(0.05, 0.3))
+    while cast.kills < KILLS and set(playing) <= set(cast.running):
+        cast.until(lambda: not set(playing) <= set(cast.running), rng.uniform(0.1, 0.6))
         victim = rng.choice(list(playing))
         if victim not in cast.running:
             break

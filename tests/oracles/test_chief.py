@@ -18,9 +18,10 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.src.distribute import oracle_chief, oracle_client
 
 from autonas_keras import oracles
-from autonas_keras.oracles.chief import LOSSES, Chief, serving
+from autonas_keras.oracles.chief import LOSSES, Chief
 from autonas_keras.oracles.distributed import role, write_end
 from autonas_keras.oracles.leases import Leases, lease_seconds
+from autonas_keras.oracles.server import serving
 from autonas_keras.oracles.worker import Client
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,6 +17,7 @@ from autonas_keras.strategies.surrogate import (
     expected_improvement,
     make_surrogate,
     normal_scores,
+    targets,
 )
 
 
@@ -34,6 +35,27 @@ def test_equal_rewards_share_their_middle_rank() -> None:
 
 def test_all_equal_rewards_score_zero() -> None:
     assert normal_scores([3.0, 3.0]).tolist() == normal_scores([0.1]).tolist() * 2 == [0.0, 0.0]
+
+
+def test_targets_are_the_mean_of_normal_scores_and_of_the_clipped_rewards() -> None:
+    # Clipped at the median of 60: 60, 60, 90, standardised to -1, -1, 2 over sqrt(2); normal scores as above.
+    expected = np.array([-math.sqrt(1.5) - math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(1.5) + math.sqrt(2)])
+    np.testing.assert_allclose(targets([10.0, 60.0, 90.0]), expected / expected.std(), atol=1e-8)
+
+
+def test_how_bad_the_lower_half_is_changes_no_target() -> None:
+    np.testing.assert_array_equal(targets([50.0, 60.0, 70.0, 90.0]), targets([-5000.0, 60.0, 70.0, 90.0]))
+
+
+@pytest.mark.parametrize("scale, shift", [(1e-9, 0.0), (100.0, -7.0), (1e300, 0.0), (1 / 3, 1.0)])
+def test_scale_and_shift_change_no_target(scale: float, shift: float) -> None:
+    rewards = np.random.default_rng(0).random(30)
+    np.testing.assert_array_equal(targets(scale * rewards + shift), targets(rewards))
+
+
+def test_targets_of_equal_rewards_are_zero() -> None:
+    for value in (0.0, 0.1, -93.7, 1e308, 5e-324):
+        assert not targets([value] * 7).any()
 
 
 def test_expected_improvement_by_hand() -> None:
