@@ -28,6 +28,6 @@ def test_a_search_that_is_killed_at_random_moments_is_the_same(tmp_path: Path) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["RandomSearch", "RegularizedEvolution", "Genetic", "LocalSearch"])
-def test_two_hundred_kills_change_nothing(name: str, tmp_path: Path) -> None:
-    assert kill(name, tmp_path, 200)["kills"] >= 200
+@pytest.mark.parametrize(("name", "kills"), [("RegularizedEvolution", 200), ("Genetic", 40), ("LocalSearch", 40)])
+def test_many_kills_change_nothing(name: str, kills: int, tmp_path: Path) -> None:
+    assert kill(name, tmp_path, kills)["kills"] >= kills

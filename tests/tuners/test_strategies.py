@@ -32,7 +32,7 @@ def test_every_strategy_finds_a_network_by_its_name(tmp_path: Path, name: str) -
     assert list(board["status"]) == ["COMPLETED"] * 4
     assert board["architecture"].nunique() == 4
     assert str(clf.best_architecture).replace("\n", "; ") == board["architecture"][0]
-    assert clf.predict(digits(60)[0], verbose=0).shape == (60, 1)
+    assert clf.predict(digits(60)[0], verbose=0).shape == (60,)
     strategy = clf.tuner.oracle.strategy
     assert isinstance(strategy.space, JoinedSpace) and TINY in strategy.space.parts.values()
 
