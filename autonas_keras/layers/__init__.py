@@ -1,7 +1,6 @@
 """Candidate operations and networks of cells, out of stock Keras layers."""
 
 from autonas_keras.layers.drop_path import DropPath, DropPathAdd
-from autonas_keras.layers.fused import fused_normalisation
 from autonas_keras.layers.names import layer_names
 from autonas_keras.layers.network import cell_network
 from autonas_keras.layers.operations import (
@@ -13,6 +12,7 @@ from autonas_keras.layers.operations import (
     register_operation,
     relu_conv_bn,
 )
+from autonas_keras.layers.training import depthwise_slope, faster_training, on_processor
 from autonas_keras.layers.weights import copy_weights, initialize_weights
 
 __all__ = [
@@ -23,10 +23,12 @@ __all__ = [
     "batch_norm",
     "cell_network",
     "copy_weights",
+    "depthwise_slope",
     "factorized_reduce",
-    "fused_normalisation",
+    "faster_training",
     "initialize_weights",
     "layer_names",
+    "on_processor",
     "operation_model",
     "register_operation",
     "relu_conv_bn",

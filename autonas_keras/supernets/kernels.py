@@ -8,6 +8,8 @@ from functools import cache
 
 import tensorflow as tf
 
+from autonas_keras.layers.training import depthwise_slope, on_processor
+
 EPSILON = 1e-5
 
 
@@ -53,7 +55,7 @@ def gradient_by(name: str, operation: str) -> Iterator[None]:
     It serves traced functions whose backward pass is a function of its own, on processors; tapes that watch a graph
     being made, eager ones and GPUs take the operation's own gradient, which is the same.
     """
-    if tf.executing_eagerly() or tf.config.list_physical_devices("GPU"):
+    if tf.executing_eagerly() or not on_processor():
         yield
         return
     with tf.compat.v1.get_default_graph().gradient_override_map({operation: name}):
@@ -62,24 +64,12 @@ def gradient_by(name: str, operation: str) -> Iterator[None]:
 
 @tf.RegisterGradient("AutonasDepthwiseBlocks")
 def _blocks(op: tf.Operation, slope: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Gradients of a 5x5 depthwise convolution at stride 1; the kernel's as four overlapping blocks of 3x3.
-
-    The processor has a fast gradient for 3x3 kernels only: four of those take less time than one of 5x5.
-    """
+    """Gradients of a 5x5 depthwise convolution at stride 1."""
     x, kernel = op.inputs
-    settings = {"strides": [1, 1, 1, 1], "out_backprop": slope}
     back = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
-        input_sizes=tf.shape(x), filter=kernel, padding="SAME", **settings
+        input_sizes=tf.shape(x), filter=kernel, out_backprop=slope, strides=[1, 1, 1, 1], padding="SAME"
     )
-
-    def block(top: int, left: int) -> tf.Tensor:
-        part = tf.pad(x, ((0, 0), (2 - top, top), (2 - left, left), (0, 0)))
-        return tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
-            input=part, filter_sizes=[3, 3, *kernel.shape[2:]], padding="VALID", **settings
-        )
-
-    above, below = (tf.concat([block(top, 0), block(top, 2)[:, 1:]], 1) for top in (0, 2))
-    return back, tf.concat([above, below[1:]], 0)
+    return back, depthwise_slope(x, slope)
 
 
 def convolve(x: tf.Tensor, kernel: tf.Tensor, strides: int = 1) -> tf.Tensor:

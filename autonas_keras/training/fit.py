@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from autonas_keras.layers import fused_normalisation
+from autonas_keras.layers import faster_training
 from autonas_keras.training.bilevel import BilevelModel
 from autonas_keras.training.checkpoint import TrainingCheckpoint
 from autonas_keras.training.stream import Data, batches, steps_per_epoch
@@ -54,7 +54,7 @@ def fit_resumable(
     def stream(first: int) -> tf.data.Dataset:
         return batches(train, batch_size, seed, first, augment=augment)
 
-    with fused_normalisation(model):
+    with faster_training(model):
         return _fit(model, stream, steps, epochs, checkpoint, callbacks, verbose, validation, batch_size)
 
 
