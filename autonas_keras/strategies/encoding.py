@@ -51,6 +51,12 @@ class Encoder:
         self.space, self.encoding, self.longest = space, encoding, longest
         self._columns = {name: column for column, name in enumerate(space.named)}
         self._lookup = [(name, _lookup(choice.options)) for name, choice in space.named.items()]
+        tables = dict(self._lookup)
+        self._conditions: dict[str, list[list[tuple[int, int]]]] = {}
+        for choice, conditions in space.walk():
+            if conditions:
+                held = [(self._columns[name], tables[name][option]) for name, option in conditions]
+                self._conditions.setdefault(choice.name, []).append(held)
         self._cells = {} if encoding == "one_hot" else cell_parts(space)
         parts = self._cells.items()
         cells = {f"{prefix}/{name}" if prefix else name for prefix, part in parts for name in part.named}
@@ -61,6 +67,18 @@ class Encoder:
         """Index of the option taken for each choice, -1 where inactive; int32 of shape (architectures, choices)."""
         found = [[table[a[name]] if name in a else -1 for name, table in self._lookup] for a in architectures]
         return np.array(found, dtype=np.int32).reshape(len(found), len(self._lookup))
+
+    def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Indices of random architectures, distributed as ``space.sample`` does; much faster than one by one."""
+        sizes = np.array([len(choice.options) for choice in self.space.named.values()])
+        drawn = (rng.random((count, len(sizes))) * sizes).astype(np.int32)
+        for name, places in self._conditions.items():
+            # Parents come before their children, so that what hangs on an inactive choice is inactive too.
+            held = [
+                np.all([drawn[:, column] == option for column, option in conditions], axis=0) for conditions in places
+            ]
+            drawn[~np.any(held, axis=0), self._columns[name]] = -1
+        return drawn
 
     def encode(self, indices: np.ndarray) -> np.ndarray:
         """The vectors of what ``indices`` gave; float64 of shape (architectures, columns)."""

@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 
 from autonas_keras.spaces import Architecture, Space
-from autonas_keras.strategies.base import Reward, Strategy, check_count, check_share
+from autonas_keras.strategies.base import Reward, Strategy, check_count
 from autonas_keras.strategies.encoding import Encoder
 from autonas_keras.strategies.mutation import mutate_cell
 from autonas_keras.strategies.surrogate import ACQUISITIONS, acquire, make_surrogate, targets
-
-LISTED = 1000  # spaces up to this size are candidates as a whole
 
 
 class Predictor(Strategy):
@@ -35,9 +33,9 @@ class Predictor(Strategy):
         encoding: "auto", "one_hot", "adjacency" or "path", as ``Encoder`` has them.
         acquisition: "thompson", "ei" or "ucb".
         initial: Random architectures that are observed before the model is asked.
-        candidates: Architectures that the model compares for each proposal, half of them mutations.
+        candidates: Random architectures that the model compares for each proposal; a space of no more is compared whole.
+        mutations: Mutations that it compares beside them.
         parents: Number of best architectures that are mutated.
-        again: Probability that a mutated candidate is mutated once more, and so on.
         beta: Weight of the standard deviation in "ucb".
         most: Most observations that the model is fitted to: half the best, half the latest of the others.
         every: Observations between two fits; None leaves it to the predictor (1, and 5 for forests and objects).
@@ -54,11 +52,11 @@ class Predictor(Strategy):
         encoding: str = "auto",
         acquisition: str = "thompson",
         initial: int = 20,
-        candidates: int = 600,
+        candidates: int = 2000,
+        mutations: int = 300,
         parents: int = 10,
-        again: float = 0.0,
         beta: float = 1.0,
-        most: int = 500,
+        most: int = 400,
         every: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -70,11 +68,11 @@ class Predictor(Strategy):
         self.predictor, self.acquisition, self.beta = predictor, acquisition, float(beta)
         self.encoding, self.every = encoding, every if every is None else check_count("every", every)
         self.initial = check_count("initial", initial, 2)
-        self.candidates = check_count("candidates", candidates, 2)
+        self.candidates, self.mutations = check_count("candidates", candidates), check_count("mutations", mutations, 0)
         self.parents, self.most = check_count("parents", parents), check_count("most", most, 2)
-        self.again = check_share("again", again)
         self._encoder = Encoder(space, encoding)
-        self._all = {self.code(point): point for point in space.enumerate()} if space.size <= LISTED else {}
+        whole = list(space.enumerate()) if space.size <= self.candidates else []
+        self._whole = self._encoder.indices(whole)
         self._seed = int(self.rng.integers(2**31))
         self._start()
 
@@ -86,14 +84,18 @@ class Predictor(Strategy):
         self._surrogate: Any = make_surrogate(self.predictor)
         self._best = -np.inf
         self._ready = False
-        self._queue: list[Architecture] | None = None
+        self._queue: list[np.ndarray] | None = None
 
     def _suggest(self) -> Architecture:
         if len(self._log) < self.initial:
             return self.space.sample(self.rng)
         if self._queue is None:
             self._queue = self._ranked()
-        return self._queue.pop() if self._queue else self.space.sample(self.rng)
+        while self._queue:
+            architecture = self.space.decode(self._queue.pop())
+            if not self.unique or self.code(architecture) not in self._known:
+                return architecture
+        return self.space.sample(self.rng)
 
     def _proposed(self, architecture: Architecture) -> None:
         self._queue = None
@@ -103,37 +105,23 @@ class Predictor(Strategy):
             self._log.append((self.code(architecture), float(reward)))  # type: ignore[arg-type]
             self._indices.append(self._encoder.indices([architecture])[0])
 
-    def _ranked(self) -> list[Architecture]:
-        """Candidates, the one to propose last."""
+    def _ranked(self) -> list[np.ndarray]:
+        """Indices of candidates, those of the one to propose last."""
         every = self.every or self._surrogate.every
         due = not self._fitted or len(self._log) - self._fitted >= every
         if due or not self._ready:
             self._fit(len(self._log) if due else self._fitted)
-        found = [self._all[code] for code in self._all if self._new(code)] or self._drawn()
-        if not found:
-            return []
-        mean, deviation = self._surrogate.predict(self._encoder(found))
+        found = self._whole if len(self._whole) else self._drawn()
+        mean, deviation = self._surrogate.predict(self._encoder.encode(found))
         wanted = acquire(self.acquisition, mean, deviation, self._best, self.beta, self.rng)
-        return [found[i] for i in np.argsort(wanted, kind="stable")]
+        return list(found[np.argsort(wanted, kind="stable")])
 
-    def _drawn(self) -> list[Architecture]:
-        """Mutations of the best so far and random architectures, each once."""
-        found: dict[str, Architecture] = {}
+    def _drawn(self) -> np.ndarray:
+        """Indices of mutations of the best so far and of random architectures, each once."""
         parents = self._top()
-        for number in range(self.candidates):
-            if number % 2:
-                architecture = self.space.sample(self.rng)
-            else:
-                architecture = mutate_cell(self.space, parents[number // 2 % len(parents)], self.rng)
-                while self.again and self.rng.random() < self.again:
-                    architecture = mutate_cell(self.space, architecture, self.rng)
-            code = self.code(architecture)
-            if self._new(code):
-                found[code] = architecture
-        return list(found.values())
-
-    def _new(self, code: str) -> bool:
-        return not self.unique or code not in self._known
+        mutated = [mutate_cell(self.space, parents[i % len(parents)], self.rng) for i in range(self.mutations)]
+        drawn = self._encoder.draw(self.candidates, self.rng)
+        return np.unique(np.concatenate([self._encoder.indices(mutated), drawn]), axis=0)
 
     def _top(self) -> list[Architecture]:
         """The best architectures so far, each once."""
@@ -157,8 +145,9 @@ class Predictor(Strategy):
         self._best, self._fitted, self._ready = float(y.max()), count, True
 
     def settings(self) -> dict[str, Any]:
-        names = ("predictor", "encoding", "acquisition", "initial", "candidates", "parents", "again", "beta", "most")
-        return {**super().settings(), **{name: getattr(self, name) for name in names}, "every": self.every}
+        names = ["predictor", "encoding", "acquisition", "initial", "candidates", "mutations", "parents"]
+        names += ["beta", "most", "every"]
+        return {**super().settings(), **{name: getattr(self, name) for name in names}}
 
     def _get(self) -> dict[str, Any]:
         return {

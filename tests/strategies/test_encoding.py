@@ -189,6 +189,28 @@ def test_different_architectures_differ_in_auto() -> None:
     assert len(np.unique(Encoder(space)(points), axis=0)) == space.size == 15625
 
 
+def test_drawn_indices_are_distributed_as_samples_of_the_space() -> None:
+    deep = Choice("kind", ("plain", "deep", "wide"), {"deep": (Choice("depth", (2, 3), {3: (Choice("d", (1, 2)),)}),)})
+    space = Space((deep, Choice("rate", (0.1, 0.01))))
+    encoder, rng = Encoder(space), np.random.default_rng(0)
+    points = [space.decode(row) for row in encoder.draw(6000, rng)]
+    np.testing.assert_array_equal(encoder.indices(points), encoder.draw(6000, np.random.default_rng(0)))
+    # Each of three kinds a third; under "deep" a half has no d, and a quarter each of its options.
+    shares = {None: 2 / 3, 2: 1 / 6, (3, 1): 1 / 12, (3, 2): 1 / 12}
+    for key, share in shares.items():
+        depth, d = key if isinstance(key, tuple) else (key, None)
+        count = sum(point.get("depth") == depth and point.get("d") == d for point in points)
+        assert abs(count / 6000 - share) < 0.03
+
+
+def test_a_choice_under_several_options_is_drawn_under_each() -> None:
+    shared = Choice("width", (8, 16))
+    space = Space((Choice("kind", ("a", "b", "c"), {"a": (shared,), "b": (shared,)}),))
+    drawn = Encoder(space).draw(300, np.random.default_rng(0))
+    assert ((drawn[:, 1] == -1) == (drawn[:, 0] == 2)).all()
+    assert {tuple(row) for row in drawn} == {(0, 0), (0, 1), (1, 0), (1, 1), (2, -1)}
+
+
 @pytest.mark.parametrize("arguments", [{"encoding": "onehot"}, {"longest": 0}, {"longest": True}, {"longest": 1.5}])
 def test_nonsense_is_refused(arguments: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="Expected .* got"):

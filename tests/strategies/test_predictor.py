@@ -57,10 +57,9 @@ class TestGaussianProcess(StrategyTestCase):
         {"acquisition": "pi"},
         {"initial": 1},
         {"initial": 2.5},
-        {"candidates": 1},
+        {"candidates": 0},
+        {"mutations": -1},
         {"parents": 0},
-        {"again": 1.5},
-        {"again": -0.1},
         {"beta": -1.0},
         {"beta": float("nan")},
         {"beta": "1"},
@@ -70,7 +69,7 @@ class TestGaussianProcess(StrategyTestCase):
     )
 
     def strategy(self, space: Space, seed: int | None = 0, **kwargs: Any) -> Strategy:
-        return Predictor(space, seed=seed, **{"initial": 5, "candidates": 40, **kwargs})
+        return Predictor(space, seed=seed, **{"initial": 5, "candidates": 40, "mutations": 20, **kwargs})
 
 
 class TestLinear(StrategyTestCase):
@@ -79,7 +78,9 @@ class TestLinear(StrategyTestCase):
 
     def strategy(self, space: Space, seed: int | None = 0, **kwargs: Any) -> Strategy:
         return Predictor(
-            space, seed=seed, **{"predictor": "linear", "initial": 5, "candidates": 40, "every": 3, **kwargs}
+            space,
+            seed=seed,
+            **{"predictor": "linear", "initial": 5, "candidates": 40, "mutations": 20, "every": 3, **kwargs},
         )
 
 
