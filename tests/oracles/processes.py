@@ -83,7 +83,7 @@ class Cast:
         oracle: A name of ORACLES.
     """
 
-    longest = 90.0  # seconds that all may take
+    longest = 200.0  # seconds that all may take
 
     def __init__(self, folder: Path, oracle: str = "random") -> None:
         self.folder, self.oracle = folder, oracle

@@ -362,7 +362,7 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What happened in the scenarios of ``processes.py``."""
     folder = tmp_path_factory.mktemp("stories")
     command = [sys.executable, "-W", "ignore", "-m", "tests.oracles.processes", str(folder)]
-    subprocess.run(command, check=True, cwd=ROOT, timeout=300)
+    subprocess.run(command, check=True, cwd=ROOT, timeout=900)
     return json.loads((folder / "found.json").read_text())
 
 
