@@ -169,7 +169,7 @@ def test_none_cannot_change_channels() -> None:
 def test_every_name_of_the_spaces_can_be_built() -> None:
     for name in (*spaces.DARTS_OPERATIONS, *spaces.NASNET_OPERATIONS, *spaces.NASBENCH201_OPERATIONS, "sep_conv_7x7"):
         assert operation_model(name, (4, 4, 2), 2).output_shape == (None, 4, 4, 2)
-    assert {spaces.canonical(name) for name in layers.operations.BUILT_IN} == set(OPERATIONS)
+    assert {spaces.canonical(name) for name in layers.operations.BUILT_IN} <= set(OPERATIONS)
 
 
 def test_synonyms_are_the_same_operation() -> None:
