@@ -18,7 +18,7 @@ NAMES = {
     "random": "RandomSearch",
     "evolution": "RegularizedEvolution",
     "genetic": "Genetic",
-    "greedy": "EpsilonGreedy",
+    "epsilon_greedy": "EpsilonGreedy",
     "local_search": "LocalSearch",
     "reinforce": "Reinforce",
     "predictor": "Predictor",
@@ -50,8 +50,6 @@ def named_strategy(text: str, space: Space) -> Factory:
     name, _, settings = text.partition(":")
     if name not in NAMES:
         raise ValueError(f"Expected the name of a strategy, got {name!r}{close_names(name, NAMES)}.")
-    if not hasattr(room, NAMES[name]):
-        raise ValueError(f"Expected a strategy of this version, got {name!r}, which it does not have.")
     factory = partial(getattr(room, NAMES[name]), **parse_settings(settings))
     known = sorted(set(factory.func(space).settings()) - {"seed", "costs", "limits"})
     for setting in factory.keywords:

@@ -134,6 +134,7 @@ class Reinforce(StrategyMethod):
     """
 
     name: ClassVar[str] = "reinforce"
+    oracle_class = oracles.Reinforce
     renamed = {"controller_learning_rate": "learning_rate", "controller_batch_size": "batch_size"}
 
     algorithm: str | None = None
@@ -141,8 +142,6 @@ class Reinforce(StrategyMethod):
     controller_learning_rate: float | None = None
     controller_batch_size: int | None = None
     entropy_weight: float | None = None
-
-    oracle_class = oracles.Reinforce
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ class Predictor(StrategyMethod):
     Args:
         predictor: "gp", "forest" or "linear".
         encoding: How architectures are told to the model: "auto", "one_hot", "adjacency" or "path".
-        acquisition: "thompson", "ei", "ucb" or "mean".
+        acquisition: "thompson", "ei" or "ucb"; by the size of the space when None.
         initial: Random architectures first; a fifth of the trials, at most 20, when None.
     """
 

@@ -7,7 +7,7 @@ STRATEGIES = {
     "random": "random",
     "evolution": "evolution:population_size=10,sample_size=3",
     "genetic": "genetic",
-    "greedy": "greedy",
+    "epsilon_greedy": "epsilon_greedy",
     "reinforce": "reinforce",
     "local_search": "local_search",
     "predictor": "predictor",

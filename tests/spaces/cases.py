@@ -3,22 +3,8 @@
 from __future__ import annotations
 
 from autonas_keras.spaces import Choice, Space
+from autonas_keras.testing.strategies import CONDITIONAL, FLAT, ONE_OPTION
 
-FLAT = Space((Choice("a", ("x", "y", "z")), Choice("b", (1, 2)), Choice("c", (False, True))))
-CONDITIONAL = Space(
-    (
-        Choice(
-            "kind",
-            ("plain", "deep", "wide"),
-            {
-                "deep": (Choice("depth", (2, 3), {3: (Choice("drop", (0.0, 0.5)),)}), Choice("skip", (True, False))),
-                "wide": (Choice("width", (8, 16, 32)),),
-            },
-        ),
-        Choice("rate", (0.1, 0.01)),
-    )
-)
-ONE_OPTION = Space((Choice("only", ("this",)),))
 ONE_OPTION_INSIDE = Space((Choice("top", ("p", "q"), {"p": (Choice("under", (7,)),)}), Choice("fixed", (3,))))
 JOINED = Space.join({"left": CONDITIONAL, "right": ONE_OPTION_INSIDE})
 

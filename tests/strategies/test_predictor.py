@@ -129,6 +129,20 @@ def test_a_search_with_any_predictor_goes_on_from_every_cut(predictor: Any) -> N
             again.observe(found[place], rewards[place])
 
 
+@pytest.mark.parametrize("layers, name, other", [(12, "thompson", "ei"), (13, "ei", "thompson")])
+def test_the_acquisition_follows_the_size_of_the_space(layers: int, name: str, other: str) -> None:
+    space = Space(tuple(Choice(f"layer_{i}", ("a", "b", "c")) for i in range(layers)))  # 531,441 and 1,594,323
+    found = []
+    for acquisition in (None, name, other):
+        strategy = Predictor(space, acquisition=acquisition, initial=5, candidates=50, mutations=20, seed=0)
+        for _ in range(10):
+            architecture = strategy.propose()
+            assert architecture is not None
+            strategy.observe(architecture, float(list(architecture.values()).count("a")))
+        found.append(strategy.propose())
+    assert found[0] == found[1] != found[2]
+
+
 def test_random_architectures_come_until_enough_were_observed() -> None:
     strategy, plain = Predictor(FLAT, initial=4, seed=0), Predictor(FLAT, initial=100, seed=0)
     for step in range(6):
@@ -188,8 +202,11 @@ def test_a_joined_space_of_cells_and_other_choices_is_searched() -> None:
 def test_equal_rewards_are_survived() -> None:
     for predictor in ("gp", "forest", "linear"):
         strategy = Predictor(CellSpace.nasbench201(), predictor, initial=3, candidates=20, seed=0)
+        found = []
         for _ in range(8):
-            strategy.observe(strategy.propose(), 0.5)
+            found.append(strategy.propose())
+            strategy.observe(found[-1], 0.5)
+        assert None not in found and len(set(found)) == 8
 
 
 def test_the_model_is_fitted_to_the_best_and_the_latest() -> None:
