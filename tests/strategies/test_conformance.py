@@ -143,7 +143,6 @@ class TestPredictor(StrategyTestCase):
         {"initial": 1},
         {"candidates": 0},
         {"parents": 0},
-        {"again": 1.5},
         {"beta": -1.0},
     )
 
