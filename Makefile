@@ -7,7 +7,7 @@ PYTEST_ARGS ?= -n auto --dist loadfile
 SELECTION := $(if $(SLOW),,-m 'not slow')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest check bench bench-strategies clean
+.PHONY: help demo test test-lowest check bench bench-strategies bench-sharing clean
 
 help:
 	@echo "make demo             search and train on handwritten digits, compare with two baselines"
@@ -16,6 +16,7 @@ help:
 	@echo "make check            lint, format, types, direction of imports"
 	@echo "make bench ROW=name   one row of benchmarks/, appended to benchmarks/results/name.csv; without ROW: the list"
 	@echo "make bench-strategies ROW=name [STRATEGY=\"evolution predictor\"]  strategies on published tables, and their steps' cost"
+	@echo "make bench-sharing ROW=name   one row on supernets and their networks; without ROW: the list"
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -47,6 +48,9 @@ bench: $(VENV)/.installed
 
 bench-strategies: $(VENV)/.installed
 	@$(VENV)/bin/python -m benchmarks.strategies $(ROW) $(if $(STRATEGY),--strategies $(STRATEGY)) $(BENCH_ARGS)
+
+bench-sharing: $(VENV)/.installed
+	@$(VENV)/bin/python -m benchmarks.sharing $(ROW) $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) $(VENV_LOWEST) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -39,6 +39,7 @@ from autonas_keras.blocks import (
     TextInput,
     XceptionBlock,
 )
+from autonas_keras.evaluation import LatencyTable
 from autonas_keras.layers import register_operation
 from autonas_keras.spaces import Architecture
 from autonas_keras.strategies import search
@@ -62,6 +63,7 @@ __all__ = [
     "ImageInput",
     "ImageRegressor",
     "Input",
+    "LatencyTable",
     "Merge",
     "Normalization",
     "RNNBlock",

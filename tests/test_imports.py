@@ -20,7 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "oracles": {"spaces", "strategies"},
     "layers": {"spaces"},
     "supernets": {"spaces", "layers"},
-    "training": NETWORKS - {"training"},
+    "training": (NETWORKS - {"training"}) | {"strategies"},
     "evaluation": SEARCH | NETWORKS,
     "reporting": {"spaces"},
     "nasbench": {"spaces", "strategies", "evaluation"},

@@ -1,5 +1,23 @@
 """What an architecture costs and is worth."""
 
+from autonas_keras.evaluation.chain_costs import chain_costs, least_chain_costs
 from autonas_keras.evaluation.costs import COSTS, architecture_costs, check_limits, least_costs, meets, model_costs
+from autonas_keras.evaluation.latency import LatencyTable
+from autonas_keras.evaluation.mobile_costs import least_mobile_costs, mobile_costs
+from autonas_keras.evaluation.shared import InheritedScore, recalibrate
 
-__all__ = ["COSTS", "architecture_costs", "check_limits", "least_costs", "meets", "model_costs"]
+__all__ = [
+    "COSTS",
+    "InheritedScore",
+    "LatencyTable",
+    "architecture_costs",
+    "chain_costs",
+    "check_limits",
+    "least_chain_costs",
+    "least_costs",
+    "least_mobile_costs",
+    "meets",
+    "mobile_costs",
+    "model_costs",
+    "recalibrate",
+]

@@ -1,6 +1,8 @@
 """Candidate operations and networks of cells, out of stock Keras layers."""
 
+from autonas_keras.layers.chain import chain_network
 from autonas_keras.layers.drop_path import DropPath, DropPathAdd
+from autonas_keras.layers.mobile import mobile_network
 from autonas_keras.layers.names import layer_names
 from autonas_keras.layers.network import cell_network
 from autonas_keras.layers.operations import (
@@ -22,12 +24,14 @@ __all__ = [
     "apply_operation",
     "batch_norm",
     "cell_network",
+    "chain_network",
     "copy_weights",
     "depthwise_slope",
     "factorized_reduce",
     "faster_training",
     "initialize_weights",
     "layer_names",
+    "mobile_network",
     "on_processor",
     "operation_model",
     "register_operation",

@@ -34,10 +34,12 @@ def depthwise_slope(x: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
     Processors have a fast gradient for 3x3 kernels only: four overlapping blocks of 3x3 take less time than 5x5.
     """
 
+    channels = tf.shape(x)[-1] if x.shape[-1] is None else int(x.shape[-1])
+
     def block(top: int, left: int) -> tf.Tensor:
         return tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
             input=tf.pad(x, ((0, 0), (2 - top, top), (2 - left, left), (0, 0))),
-            filter_sizes=[3, 3, int(x.shape[-1]), 1],
+            filter_sizes=[3, 3, channels, 1],
             out_backprop=slope,
             strides=[1, 1, 1, 1],
             padding="VALID",

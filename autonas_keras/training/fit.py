@@ -14,6 +14,8 @@ import tensorflow as tf
 from autonas_keras.layers import faster_training
 from autonas_keras.training.bilevel import BilevelModel
 from autonas_keras.training.checkpoint import TrainingCheckpoint
+from autonas_keras.training.paths import PathModel
+from autonas_keras.training.sampling import Sampling
 from autonas_keras.training.stream import Data, batches, steps_per_epoch
 
 
@@ -112,6 +114,57 @@ def fit_bilevel(
         return _fit(model, stream, steps, epochs, checkpoint, [schedule, *callbacks], verbose)
 
 
+def fit_paths(
+    model: PathModel,
+    train: Data,
+    sampling: Sampling,
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    directory: str | Path | None = None,
+    learning_rate: tuple[float, float] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: Any = 1,
+    augment: Callable[[Any, tf.Tensor], Any] | None = None,
+) -> keras.callbacks.History:
+    """Train the shared weights on the architectures of ``sampling``; called again it goes on after the last epoch.
+
+    Args:
+        model: A compiled ``PathModel`` of as many paths as ``sampling`` gives a step.
+        train: x and y.
+        sampling: Gives the architectures of each step.
+        epochs: Epochs in all.
+        batch_size: Samples in a batch, which all architectures of a step see.
+        seed: Seed of the order of samples and of ``augment``.
+        directory: Folder for the checkpoints; None keeps none.
+        learning_rate: First and last rate, a cosine between, constant within an epoch; None leaves the optimizer alone.
+        callbacks: Keras callbacks.
+        verbose: As in keras.Model.fit.
+        augment: Function of a batch of x and a seed.
+
+    Returns:
+        The history of all epochs: loss and metrics of the first architecture of each step.
+
+    Raises:
+        ValueError: When the model and ``sampling`` differ in the number of architectures a step.
+    """
+    if model.paths != sampling.paths:
+        raise ValueError(
+            f"Expected a sampling of {model.paths} architectures a step, as the model is compiled for, got {sampling.paths}."
+        )
+    steps = steps_per_epoch(train, batch_size)
+    checkpoint = None if directory is None else TrainingCheckpoint(directory, model, [model.optimizer])
+
+    def stream(first: int) -> tf.data.Dataset:
+        return batches(train, batch_size, seed, first, augment=augment)
+
+    schedule = _PathSchedule(epochs, learning_rate, sampling, steps)
+    with light_graphs(), faster_training(model):
+        # The schedule comes last: a callback may have to bring back first what it draws from.
+        return _fit(model, stream, steps, epochs, checkpoint, [*callbacks, schedule], verbose)
+
+
 def alphas_of(model: BilevelModel) -> Callable[[], dict[str, Any]]:
     """A function that gives the mixtures of all supernets of a model as lists, for the record of a search."""
 
@@ -151,9 +204,26 @@ class _Schedule(keras.callbacks.Callback):
             if hasattr(layer, "on_progress"):
                 layer.on_progress(share)
         if self.learning_rate is not None:
-            first, last = self.learning_rate
-            rate = last + 0.5 * (first - last) * (1 + math.cos(math.pi * epoch / self.epochs))
-            self.model.optimizer.learning_rate = rate
+            self.model.optimizer.learning_rate = _cosine(self.learning_rate, epoch / self.epochs)
+
+
+class _PathSchedule(keras.callbacks.Callback):
+    """The learning rate and the architectures of an epoch."""
+
+    def __init__(self, epochs: int, learning_rate: tuple[float, float] | None, sampling: Sampling, steps: int) -> None:
+        super().__init__()
+        self.epochs, self.learning_rate, self.sampling, self.steps = epochs, learning_rate, sampling, steps
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.model.set_architectures(self.sampling.epoch(epoch, self.steps))
+        if self.learning_rate is not None:
+            self.model.optimizer.learning_rate = _cosine(self.learning_rate, epoch / self.epochs)
+
+
+def _cosine(ends: tuple[float, float], share: float) -> float:
+    """The value after ``share`` of the way from the first to the last."""
+    first, last = ends
+    return last + 0.5 * (first - last) * (1 + math.cos(math.pi * share))
 
 
 def _fit(

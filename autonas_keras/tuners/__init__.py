@@ -5,6 +5,7 @@ from __future__ import annotations
 from autonas_keras.spaces import close_names
 from autonas_keras.tuners.base import SearchTuner
 from autonas_keras.tuners.darts import Darts, DartsTuner
+from autonas_keras.tuners.one_shot import Enas, Spos
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method, changed
 from autonas_keras.tuners.strategies import (
@@ -21,6 +22,8 @@ from autonas_keras.tuners.trials import Bayesian, Greedy, Hyperband, TrialTuner
 
 METHODS = (
     Darts,
+    Spos,
+    Enas,
     Evolution,
     Genetic,
     Reinforce,
@@ -58,6 +61,7 @@ __all__ = [
     "Bayesian",
     "Darts",
     "DartsTuner",
+    "Enas",
     "EpsilonGreedy",
     "Evolution",
     "Genetic",
@@ -70,6 +74,7 @@ __all__ = [
     "Random",
     "Reinforce",
     "SearchTuner",
+    "Spos",
     "StrategyMethod",
     "TrialTuner",
     "get_method",

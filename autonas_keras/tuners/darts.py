@@ -5,8 +5,6 @@ Reference: Liu, Simonyan, Yang, "DARTS: Differentiable Architecture Search", ICL
 
 from __future__ import annotations
 
-import json
-import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,19 +15,16 @@ import numpy as np
 import tree
 
 from autonas_keras.blocks import Graph, Network, alone
-from autonas_keras.blocks.isolation import own_randomness
-from autonas_keras.evaluation import model_costs
-from autonas_keras.files import write_atomically
 from autonas_keras.oracles import Given
 from autonas_keras.spaces import Architecture, CellSpace, close_names
 from autonas_keras.supernets import CellSupernet
 from autonas_keras.training import BilevelModel, SkipDominance, fit_bilevel, select_by_perturbation
-from autonas_keras.tuners.base import SearchTuner
 from autonas_keras.tuners.limits import strongest_within
 from autonas_keras.tuners.network import LARGE, adapt, image_shape
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method
 from autonas_keras.tuners.split import halves
+from autonas_keras.tuners.supernet import SupernetTuner
 
 
 @dataclass(frozen=True)
@@ -122,27 +117,13 @@ class Darts(Method):
         return min(25, max(10, -(-500 // steps)))
 
 
-class DartsTuner(SearchTuner):
+class DartsTuner(SupernetTuner):
     """Trains one supernet by bilevel optimisation; its only trial is the architecture that the alphas favour."""
 
     method: Darts
-    shows_trials = False
-    shared = False
 
-    def on_search_begin(self) -> None:
-        if self._completed():
-            return
-        file = self._file("search", "found.json")
-        if not file.exists():
-            self._search(file)
-        found = json.loads(file.read_text())
-        self._metrics, self._seconds = found["metrics"], found["seconds"]
-        hp = self.oracle.get_space()
-        self.oracle.proposals = [{**hp.values, **found["decisions"]}]
-
-    def _search(self, file: Any) -> None:
+    def _find(self) -> tuple[Architecture, dict[str, float]]:
         method, graph, seed = self.method, self.graph, self.seed
-        start = time.perf_counter()
         x, y = self._data
         learn, choose = halves(y, seed)
         size = min(method.search_batch_size or 64, len(learn))
@@ -172,12 +153,7 @@ class DartsTuner(SearchTuner):
             self._validation[0], self._named(self._validation[1]), batch_size=size, verbose=0, return_dict=True
         )
         learnt = {name: values[-1] for name, values in history.history.items() if name in metrics}
-        found = {
-            "decisions": dict(architecture),
-            "metrics": {**learnt, **{f"val_{name}": float(value) for name, value in metrics.items()}},
-            "seconds": time.perf_counter() - start,
-        }
-        write_atomically(file, json.dumps(found))
+        return architecture, {**learnt, **{f"val_{name}": float(value) for name, value in metrics.items()}}
 
     def _supernet(self) -> BilevelModel:
         method, seed = self.method, self.seed
@@ -195,9 +171,7 @@ class DartsTuner(SearchTuner):
                 name=name,
             )
 
-        network = Network(supernet=layer, shrink=method.search_shrink)
-        with own_randomness(seed), self.graph.building(network):
-            built = self.graph.assemble(self.oracle.get_space())
+        built = self.assemble(Network(supernet=layer, shrink=method.search_shrink))
         model = BilevelModel(alone(built.inputs), alone(built.outputs))
         model.compile(
             keras.optimizers.SGD(method.search_learning_rate[0], momentum=0.9),
@@ -210,12 +184,6 @@ class DartsTuner(SearchTuner):
             **self.graph.compile_arguments(),
         )
         return model
-
-    def _named(self, y: Any) -> Any:
-        if len(self.graph.outputs) == 1:
-            return tree.flatten(y)[0]
-        names = [node.in_blocks[0].name for node in self.graph.outputs]
-        return dict(zip(names, tree.flatten(y), strict=True))
 
     def _strongest(self, model: BilevelModel, choose: Any, batch_size: int) -> Architecture:
         """What the alphas, or the perturbed loss on the samples ``choose``, favour within the limits."""
@@ -236,13 +204,3 @@ class DartsTuner(SearchTuner):
         strengths: dict[str, dict[str, np.ndarray]] = {name: layer.mixture() for name, layer in layers.items()}
         assert self.costs is not None
         return strongest_within(favoured, space, self.costs, self.limits, strengths)
-
-    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
-        model = self._build_hypermodel(trial.hyperparameters)
-        self.write_result(trial.trial_id, seconds=self._seconds, **model_costs(model))
-        return self._metrics
-
-    def _try_run_and_update_trial(self, trial: Any, *args: Any, **kwargs: Any) -> None:
-        # There is one trial: what goes wrong in it is for the user to see, not to be tried again.
-        self._run_and_update_trial(trial, *args, **kwargs)
-        trial.status = "COMPLETED"

@@ -17,7 +17,7 @@ import pytest
 
 from autonas_keras.tasks import ImageClassifier
 from autonas_keras.training import checkpoint as checkpoint_module
-from autonas_keras.tuners import base, darts, trials
+from autonas_keras.tuners import base, darts, supernet, trials
 from tests.tasks.small import TINY, digits
 
 
@@ -60,8 +60,8 @@ DEATHS: dict[str, tuple[Any, str, int, bool]] = {
     "before the first epoch of the search is saved": (CHECKPOINT, "on_epoch_end", 1, False),
     "after an epoch of the search": (CHECKPOINT, "on_epoch_end", 1, True),
     "when the search has ended": (CHECKPOINT, "finish", 1, True),
-    "before what was found is written": (darts, "write_atomically", 1, False),
-    "after what was found is written": (darts, "write_atomically", 1, True),
+    "before what was found is written": (supernet, "write_atomically", 1, False),
+    "after what was found is written": (supernet, "write_atomically", 1, True),
     "in the trial": (darts.DartsTuner, "run_trial", 1, True),
     "between the files of the trial": (base.SearchTuner, "save", 2, False),
     "in the final training": (CHECKPOINT, "on_epoch_end", 2, True),

@@ -1,0 +1,130 @@
+"""What an architecture is worth with the weights it has in a supernet.
+
+Reference: Guo et al., "Single Path One-Shot Neural Architecture Search with Uniform Sampling", ECCV 2020, section 3.4
+(batch statistics are taken anew for every architecture).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from autonas_keras.layers import faster_training
+from autonas_keras.spaces import Option
+from autonas_keras.training import PathModel
+
+Data = tuple[Any, Any]
+
+
+class InheritedScore:
+    """Judges architectures of a trained supernet, thousands of them with one traced graph.
+
+    For each one the batch normalisation takes its statistics from calibration images: those that training left behind
+    are of a mixture of all architectures.
+
+    Args:
+        model: A trained model.
+        calibration: x of the images whose statistics are taken, one batch; None judges every batch by its own
+            statistics.
+        validation: x and y to judge on.
+        batch_size: Images at a time.
+        score: Function of y and the prediction of a batch that gives a number for each image, larger is better; by
+            default whether the largest output is right (one: whether it is above one half).
+
+    Example:
+        ``judge = InheritedScore(model, x[:256], (x_val, y_val)); judge(model.space.sample(rng))``
+    """
+
+    def __init__(
+        self,
+        model: PathModel,
+        calibration: Any,
+        validation: Data,
+        batch_size: int = 500,
+        score: Callable[[Any, Any], tf.Tensor] | None = None,
+    ) -> None:
+        self.model = model
+        self._score = score or correct
+        self._calibration = None if calibration is None else tf.nest.map_structure(tf.convert_to_tensor, calibration)
+        self._validation = tf.nest.map_structure(tf.convert_to_tensor, validation)
+        self._batch_size = int(batch_size)
+        self._calibrate = tf.function(self._take_statistics, autograph=False)
+        self._judge = tf.function(self._judge_batch, autograph=False, reduce_retracing=True)
+
+    def __call__(self, architecture: Mapping[str, Option]) -> float:
+        """The mean score of an architecture with inherited weights; it stays selected, its statistics in place."""
+        self.model.select(architecture)
+        if self._calibration is not None:
+            self._calibrate(self._calibration)
+        samples = len(tf.nest.flatten(self._validation)[0])
+        total = 0.0
+        for start in range(0, samples, self._batch_size):
+            rows = slice(start, start + self._batch_size)
+            batch = tf.nest.map_structure(lambda array, rows=rows: array[rows], self._validation)
+            total += float(self._judge(*batch))
+        return total / samples
+
+    def on_batch(self, architecture: Mapping[str, Option], number: int) -> float:
+        """The mean score of an architecture on one batch of the validation images, without calibration."""
+        self.model.select(architecture)
+        rows = slice(number * self._batch_size, (number + 1) * self._batch_size)
+        batch = tf.nest.map_structure(lambda array: array[rows], self._validation)
+        return float(self._judge(*batch)) / len(tf.nest.flatten(batch[0])[0])
+
+    def _take_statistics(self, x: Any) -> None:
+        with faster_training(self.model), whole_statistics(self.model):
+            self.model(x, training=True)
+
+    def _judge_batch(self, x: Any, y: Any) -> tf.Tensor:
+        with faster_training(self.model):
+            prediction = self.model(x, training=self._calibration is None)
+        return tf.reduce_sum(tf.cast(self._score(y, prediction), tf.float32))
+
+
+def correct(y: Any, prediction: Any) -> tf.Tensor:
+    """Whether a prediction is right, for each sample: 0 or 1; y holds indices, or as many columns as the prediction."""
+    prediction, y = tf.convert_to_tensor(prediction), tf.convert_to_tensor(y)
+    if prediction.shape[-1] == 1:
+        return tf.reshape((prediction > 0.5) == (tf.cast(y, prediction.dtype) > 0.5), (-1,))
+    true = tf.argmax(y, -1) if y.shape.rank == prediction.shape.rank and y.shape[-1] != 1 else tf.reshape(y, (-1,))
+    return tf.cast(true, tf.int64) == tf.argmax(prediction, -1)
+
+
+@contextmanager
+def whole_statistics(model: keras.Model) -> Iterator[None]:
+    """While tracing: a training pass leaves its batch's own statistics in the batch normalisation, not a moving mean."""
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    before = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.momentum = 0.0
+    try:
+        yield
+    finally:
+        for layer, momentum in zip(layers, before, strict=True):
+            layer.momentum = momentum
+
+
+def recalibrate(model: keras.Model, x: Any, batch_size: int = 500) -> None:
+    """Give the batch normalisation of a network the statistics of images: the mean of those of its batches.
+
+    Args:
+        model: A network of stock layers, such as one that a supernet handed out.
+        x: Arrays of inputs.
+        batch_size: Images at a time.
+    """
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    statistics = [v for layer in layers for v in (layer.moving_mean, layer.moving_variance)]
+    samples = len(tf.nest.flatten(x)[0])
+    totals = [np.zeros(v.shape) for v in statistics]
+    starts = range(0, max(1, samples - batch_size + 1), batch_size)
+    with whole_statistics(model):
+        for start in starts:
+            model(tf.nest.map_structure(lambda a, s=start: a[s : s + batch_size], x), training=True)
+            totals = [total + v.numpy() for total, v in zip(totals, statistics, strict=True)]
+    for variable, total in zip(statistics, totals, strict=True):
+        variable.assign(total / len(starts))

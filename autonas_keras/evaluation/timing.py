@@ -1,0 +1,166 @@
+"""How long models take to infer, by TensorFlow or TFLite, on a machine that is never quite still."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import platform
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from autonas_keras.layers import initialize_weights
+
+RUNTIMES = ("keras", "tflite")
+SLICE = 0.004  # seconds of a round that one call gets, but three runs at least
+QUANTILE = 0.25  # of the rounds: what others do on the machine only ever adds
+
+Call = Callable[[], object]
+
+
+def prepare(model: keras.Model, seed: int) -> keras.Model:
+    """Give a model weights and statistics with which numbers keep their size through any depth.
+
+    Untrained networks let signals die out, and processors take long for numbers close to zero.
+    """
+    initialize_weights(model, seed)
+    norms = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    kept = [layer.momentum for layer in norms]
+    rng = np.random.default_rng(seed)
+    images = [rng.standard_normal((4, *x.shape[1:]), np.float32) for x in model.inputs]
+    try:
+        for layer in norms:
+            layer.momentum = 0.0  # the statistics become those of this one batch
+        if norms:
+            model(images if len(images) > 1 else images[0], training=True)
+    finally:
+        for layer, momentum in zip(norms, kept, strict=True):
+            layer.momentum = momentum
+    return model
+
+
+def keras_call(models: Sequence[keras.Model], batch_size: int, lanes: int = 1) -> Call:
+    """A function that runs the models in one graph, in ``lanes`` rows that run side by side, each on its own input."""
+    graph, rng = _graph(models, batch_size, lanes), np.random.default_rng(0)
+    inputs = [tf.constant(rng.standard_normal(spec.shape, np.float32)) for spec in graph.structured_input_signature[0]]
+    return lambda: graph(*inputs)
+
+
+def tflite_call(models: Sequence[keras.Model], batch_size: int, threads: int) -> Call:
+    """A function that runs the models as one TFLite model with that many threads, each on its own input."""
+    graph = _graph(models, batch_size, len(models))
+    with _quiet():
+        # Without the models themselves TensorFlow freezes the graph, which takes a tenth of the time of saving them.
+        content = tf.lite.TFLiteConverter.from_concrete_functions([graph]).convert()
+        interpreter = tf.lite.Interpreter(model_content=content, num_threads=threads)
+    interpreter.allocate_tensors()
+    rng = np.random.default_rng(0)
+    for detail in interpreter.get_input_details():
+        interpreter.set_tensor(detail["index"], rng.standard_normal(detail["shape"], np.float32))
+    return interpreter.invoke
+
+
+def low_medians(
+    calls: Mapping[str, Call], repeats: int, counted: Callable[[int], object] | None = None
+) -> dict[str, float]:
+    """Milliseconds of each call: a low quantile over rounds of the median in a round.
+
+    A round runs all calls, so that what else the machine does meets all of them alike.
+
+    Args:
+        calls: What is to be timed, by name.
+        repeats: Rounds.
+        counted: Told after each round how many there were.
+    """
+    runs = {name: max(3, int(SLICE / min(_seconds(call, 3)))) for name, call in calls.items()}
+    rounds: dict[str, list[float]] = {name: [] for name in calls}
+    with _no_garbage_collection():
+        for done in range(1, repeats + 1):
+            for name, call in calls.items():
+                rounds[name].append(float(np.median(_seconds(call, runs[name]))))
+            if counted is not None:
+                counted(done)
+    return {name: 1e3 * float(np.quantile(medians, QUANTILE)) for name, medians in rounds.items()}
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def tensorflow_threads() -> int:
+    """Threads that TensorFlow shares one operation between."""
+    return tf.config.threading.get_intra_op_parallelism_threads() or int(
+        os.environ.get("TF_NUM_INTRAOP_THREADS") or cores()
+    )
+
+
+def processor() -> str:
+    """The model of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _graph(models: Sequence[keras.Model], batch_size: int, lanes: int) -> Any:
+    """The concrete function of the inputs of all models, laid end to end, that gives all outputs."""
+    counts = [len(model.inputs) for model in models]
+
+    def run(*inputs: tf.Tensor) -> list[tf.Tensor]:
+        waiting = iter(inputs)
+        outputs: list[tf.Tensor] = []
+        for place, (model, count) in enumerate(zip(models, counts, strict=True)):
+            given = list(islice(waiting, count))
+            if place >= lanes:
+                with tf.control_dependencies([outputs[place - lanes]]):
+                    given = [tf.identity(x) for x in given]
+            outputs.append(model(given if count > 1 else given[0], training=False))
+        return outputs
+
+    specs = [tf.TensorSpec((batch_size, *x.shape[1:]), tf.float32) for model in models for x in model.inputs]
+    return tf.function(run, autograph=False).get_concrete_function(*specs)
+
+
+def _seconds(call: Call, runs: int) -> list[float]:
+    found = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        call()
+        found.append(time.perf_counter() - start)
+    return found
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """TensorFlow 2.18 to 2.21 announce that TFLite is to move into a package of its own, once for each model."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,348 @@
+"""Search with shared weights, one path at a time: SPOS and ENAS.
+
+References: Guo et al., "Single Path One-Shot Neural Architecture Search with Uniform Sampling" (SPOS), ECCV 2020,
+algorithm 1; Pham et al., "Efficient Neural Architecture Search via Parameter Sharing" (ENAS), ICML 2018, section 2.2.
+"""
+
+from __future__ import annotations
+
+import zlib
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import pandas as pd
+import tree
+
+from autonas_keras.blocks import Graph, Network, alone
+from autonas_keras.evaluation import InheritedScore
+from autonas_keras.oracles import Given
+from autonas_keras.spaces import Architecture, CellSpace
+from autonas_keras.strategies import Genetic, Reinforce, Strategy
+from autonas_keras.supernets import PathCell
+from autonas_keras.training import (
+    ControllerSampling,
+    ControllerTraining,
+    FairSampling,
+    PathModel,
+    Sampling,
+    UniformSampling,
+    fit_paths,
+)
+from autonas_keras.tuners.network import LARGE, adapt, image_shape
+from autonas_keras.tuners.project import Project
+from autonas_keras.tuners.settings import Method
+from autonas_keras.tuners.supernet import SupernetTuner
+
+CALIBRATION = 512  # images whose statistics batch normalisation takes for an architecture
+JUDGED = 2000  # validation images at most that an architecture is judged on
+
+
+@dataclass(frozen=True)
+class OneShot(Method):
+    """Train one supernet a path at a time, judge architectures with its weights, train the best one.
+
+    Args:
+        search_cells: Cells of the supernet.
+        search_channels: Channels of its first cell, None for half of those of the space.
+        search_shrink: Factor by which the supernet sees images of 24 pixels and more averaged down.
+        search_epochs: Epochs of the supernet; chosen by the number of samples when None.
+        search_batch_size: Samples in a step.
+        search_learning_rate: First and last rate of SGD for the shared weights.
+        search_weight_decay: L2 of those weights.
+        **others: Those of ``Method``, for the training of the network that is found.
+    """
+
+    search_cells: int = 3
+    search_channels: int | None = None
+    search_shrink: int = 2
+    search_epochs: int | None = None
+    search_batch_size: int = 64
+    search_learning_rate: tuple[float, float] = (0.1, 0.0001)
+    search_weight_decay: float = 3e-4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("search_cells", "search_channels", "search_shrink", "search_epochs", "search_batch_size"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
+        rates = self.search_learning_rate
+        if not isinstance(rates, (tuple, list)) or len(rates) != 2 or not all(rate > 0 for rate in rates):
+            raise ValueError(f"Expected search_learning_rate to be a first and a last positive rate, got {rates!r}.")
+        if not self.search_weight_decay >= 0:
+            raise ValueError(
+                f"Expected search_weight_decay to be a number that is not negative, got {self.search_weight_decay!r}."
+            )
+
+    def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> OneShotTuner:
+        if not hypermodel.searched:
+            raise ValueError(
+                f"Expected a graph with a searched block for tuner {self.name!r}, got none; add a CellBlock."
+            )
+        if self.search_cells < 3 and any(
+            isinstance(block.space, CellSpace) and block.space.topology != "dense" for block in hypermodel.searched
+        ):
+            raise ValueError(
+                f"Expected search_cells of 3 or more, which hold a normal and a reduction cell, got {self.search_cells}."
+            )
+        return self.tuner_class()(Given(**{**kwargs, "max_trials": 1}), hypermodel, self, project, limits)
+
+    def tuner_class(self) -> type[OneShotTuner]:
+        """The tuner that carries the method out."""
+        raise NotImplementedError
+
+    def default_search_epochs(self, samples: int, batch_size: int) -> int:
+        """About 6,000 steps, from 20 to 100 epochs."""
+        return min(100, max(20, -(-6000 // max(1, samples // batch_size))))
+
+
+@dataclass(frozen=True)
+class Spos(OneShot):
+    """Single-path one-shot: paths drawn uniformly train the supernet, then evolution searches it.
+
+    Args:
+        evaluations: Architectures that evolution judges.
+        population_size: Architectures of a generation.
+        fair: Whether a step trains every operation of every place once (FairNAS), instead of one path.
+        **others: Those of ``OneShot``.
+    """
+
+    name: ClassVar[str] = "spos"
+
+    evaluations: int = 500
+    population_size: int = 50
+    fair: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("evaluations", "population_size"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 2:
+                raise ValueError(f"Expected {name} to be an integer of 2 or more, got {value!r}.")
+
+    def tuner_class(self) -> type[OneShotTuner]:
+        return SposTuner
+
+
+@dataclass(frozen=True)
+class Enas(OneShot):
+    """A controller and the shared weights of what it draws, learnt in turn.
+
+    Args:
+        controller_steps: Rewards that the controller learns from after each epoch.
+        warmup_epochs: Epochs at the start that draw uniformly; a fifth when None.
+        controller_learning_rate: Rate of Adam for the controller.
+        entropy_weight: Weight of its entropy bonus.
+        samples: Architectures that the controller draws at the end, of which the best is taken.
+        **others: Those of ``OneShot``.
+    """
+
+    name: ClassVar[str] = "enas"
+
+    controller_steps: int = 100
+    warmup_epochs: int | None = None
+    controller_learning_rate: float = 3.5e-3
+    entropy_weight: float = 1e-4
+    samples: int = 50
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("controller_steps", "samples"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
+
+    def tuner_class(self) -> type[OneShotTuner]:
+        return EnasTuner
+
+
+class OneShotTuner(SupernetTuner):
+    """Trains a supernet a path at a time; its only trial is the best architecture found with the shared weights."""
+
+    method: Any
+
+    def _find(self) -> tuple[Architecture, dict[str, float]]:
+        method, seed = self.method, self.seed
+        x, y = self._data[0], self._named(self._data[1])
+        samples = len(tree.flatten(x)[0])
+        size = min(method.search_batch_size, samples)
+        epochs = method.search_epochs or method.default_search_epochs(samples, size)
+        model = self._supernet()
+        adapt(model, x)
+        sampling, callbacks = self._plan(model, epochs)
+        if self._fit["verbose"]:
+            print(f"Training the shared weights for {epochs} epochs on {samples:,} samples.")
+        history = fit_paths(
+            model,
+            (x, y),
+            sampling,
+            epochs=epochs,
+            batch_size=size,
+            seed=seed,
+            directory=self._file("search"),
+            learning_rate=method.search_learning_rate,
+            callbacks=callbacks,
+            verbose=self._fit["verbose"],
+            augment=method.augmentation(image_shape(self.graph), samples >= LARGE),
+        )
+        judge = InheritedScore(model, _first(x, CALIBRATION), self._judged())
+        best, tried = self._search(judge)
+        pd.DataFrame(tried).to_csv(self._file("search", "inherited.csv"), index=False)
+        score = max(row["score"] for row in tried)
+        learnt = {name: values[-1] for name, values in history.history.items() if name in ("loss", "accuracy")}
+        return best, {**learnt, self.oracle.objective.name: self._objective(model, best, score)}
+
+    def _objective(self, model: PathModel, best: Architecture, score: float) -> float:
+        """The objective of the best architecture with inherited weights."""
+        name = self.oracle.objective.name.removeprefix("val_")
+        if name == "accuracy":
+            return score
+        model.select(best)
+        found = model.evaluate(self._validation[0], self._named(self._validation[1]), verbose=0, return_dict=True)
+        return float(found[name])
+
+    @abstractmethod
+    def _plan(self, model: PathModel, epochs: int) -> tuple[Sampling, list[keras.callbacks.Callback]]:
+        """Which architectures the training takes, and what learns along with it."""
+
+    @abstractmethod
+    def _search(self, judge: InheritedScore) -> tuple[Architecture, list[dict[str, Any]]]:
+        """The best architecture within the limits, and a row for each that was judged."""
+
+    def _judged(self) -> tuple[Any, Any]:
+        """The validation samples that architectures are judged on: a draw of the seed when there are many."""
+        x, y = self._validation[0], self._named(self._validation[1])
+        count = len(tree.flatten(x)[0])
+        rows = np.sort(np.random.default_rng([self.seed, 6]).permutation(count)[:JUDGED])
+        return tree.map_structure(lambda a: a[rows], (x, y))
+
+    def _supernet(self) -> PathModel:
+        method = self.method
+
+        def layer(space: CellSpace, name: str) -> PathCell:
+            channels = method.search_channels or -(-space.channels // 2)
+            # Two blocks of one space must not start alike.
+            seed = self.seed + zlib.crc32(name.encode())
+            return PathCell(space.resized(method.search_cells, channels), seed=seed, name=name)
+
+        built = self.assemble(Network(supernet=layer, shrink=method.search_shrink))
+        model = PathModel(alone(built.inputs), alone(built.outputs))
+        model.compile(
+            keras.optimizers.SGD(method.search_learning_rate[0], momentum=0.9, nesterov=True, global_clipnorm=5.0),
+            paths=self._paths(),
+            weight_decay=method.search_weight_decay,
+            **self.graph.compile_arguments(),
+        )
+        return model
+
+    def _paths(self) -> int:
+        return 1
+
+    def _limited(self) -> dict[str, Any]:
+        """The limits as strategies take them."""
+        if not self.limits:
+            return {}
+        assert self.costs is not None
+        return {"limits": self.limits, "costs": self.costs.of}
+
+
+class SposTuner(OneShotTuner):
+    """Uniform paths, then evolution."""
+
+    def _paths(self) -> int:
+        return FairSampling(self.graph.space, 0).paths if self.method.fair else 1
+
+    def _plan(self, model: PathModel, epochs: int) -> tuple[Sampling, list[keras.callbacks.Callback]]:
+        kind = FairSampling if self.method.fair else UniformSampling
+        return kind(self.graph.space, self.seed), []
+
+    def _search(self, judge: InheritedScore) -> tuple[Architecture, list[dict[str, Any]]]:
+        size = self.method.population_size
+        strategy = Genetic(
+            self.graph.space,
+            size,
+            parents=max(1, size // 5),
+            mutation_share=0.5,
+            mutation_rate=0.1,
+            tournament=1,
+            seed=self.seed,
+            **self._limited(),
+        )
+        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"])
+
+
+class EnasTuner(OneShotTuner):
+    """A controller that learns along with the shared weights, and draws the architectures to choose from."""
+
+    def _plan(self, model: PathModel, epochs: int) -> tuple[Sampling, list[keras.callbacks.Callback]]:
+        method = self.method
+        warmup = epochs // 5 if method.warmup_epochs is None else method.warmup_epochs
+        self._controller = Reinforce(
+            self.graph.space,
+            learning_rate=method.controller_learning_rate,
+            entropy_weight=method.entropy_weight,
+            batch_size=1,
+            normalize=None,
+            baseline_decay=0.99,
+            tanh_constant=1.1,
+            beta_1=0.0,
+            epsilon=1e-3,
+            unique=False,
+            seed=self.seed,
+        )
+        x, y = self._judged()
+        size = min(method.search_batch_size, len(tree.flatten(x)[0]))
+        judge = InheritedScore(model, None, (x, y), size)
+        count = max(1, len(tree.flatten(x)[0]) // size)
+        callback = ControllerTraining(
+            self._controller,
+            lambda architecture, step: judge.on_batch(architecture, step % count),
+            method.controller_steps,
+            warmup,
+            self._file("search", "controller"),
+        )
+        return ControllerSampling(self._controller, self.seed, warmup), [callback]
+
+    def _search(self, judge: InheritedScore) -> tuple[Architecture, list[dict[str, Any]]]:
+        drawn = Drawn(self._controller, self.seed, **self._limited())
+        return judged(drawn, judge, self.method.samples, self._fit["verbose"])
+
+
+class Drawn(Strategy):
+    """What a trained controller draws, each once.
+
+    Args:
+        controller: Whose network draws.
+        seed: Seed of the draws.
+        **kwargs: limits and costs, as Strategy takes them.
+    """
+
+    def __init__(self, controller: Reinforce, seed: int, **kwargs: Any) -> None:
+        super().__init__(controller.space, seed=seed, **kwargs)
+        self.network = controller.network
+
+    def _suggest(self) -> Architecture:
+        return self.space.decode(self.network.sample(self.rng, 1).codes[0])
+
+
+def judged(
+    strategy: Strategy, judge: InheritedScore, evaluations: int, verbose: Any
+) -> tuple[Architecture, list[dict[str, Any]]]:
+    """The best of what a strategy proposes, and a row for each that was judged."""
+    rows: list[dict[str, Any]] = []
+    progress = keras.utils.Progbar(evaluations, verbose=1 if verbose else 0, unit_name="architecture")
+    while len(rows) < evaluations and (architecture := strategy.propose()) is not None:
+        score = judge(architecture)
+        strategy.observe(architecture, score)
+        rows.append({"architecture": str(architecture), "score": score})
+        progress.update(len(rows), [("score", score)])
+    assert strategy.best is not None
+    return strategy.best, rows
+
+
+def _first(x: Any, count: int) -> Any:
+    return tree.map_structure(lambda array: array[:count], x)

@@ -1,0 +1,1 @@
+"""Supernets with shared weights, and what their networks cost: ``make bench-sharing``."""

@@ -1,0 +1,355 @@
+"""Latency tables: their parts against the networks they stand for, their files, their sentences. No times are tested."""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections import Counter
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.stats import spearmanr
+from tensorflow.python.eager import context
+
+from autonas_keras.evaluation import LatencyTable, architecture_costs, chain_costs, mobile_costs, model_costs
+from autonas_keras.evaluation.cell_parts import CellCut
+from autonas_keras.evaluation.latency import CUTS, Conditions
+from autonas_keras.evaluation.parts import Cut
+from autonas_keras.evaluation.timing import keras_call, low_medians, prepare, tflite_call
+from autonas_keras.layers import OPERATIONS, register_operation
+from autonas_keras.spaces import CellSpace, ChainSpace, Choice, MobileSpace, Space, operations
+from autonas_keras.strategies import RandomSearch
+
+SHAPE = (16, 12, 3)
+CELLS = {
+    "darts": CellSpace.darts(cells=4, channels=3),
+    "nasnet": CellSpace.nasnet(cells=4, channels=4, nodes=3),
+    "nasbench201": CellSpace.nasbench201(cells=4, channels=4),
+    "one node": CellSpace.darts(cells=2, channels=2, nodes=1),
+    "one dense node": CellSpace.nasbench201(cells=3, channels=2, nodes=1),
+    "others": CellSpace(("conv_7x1_1x7", "sep_conv_7x7", "skip_connect"), nodes=3, cells=4, channels=5),
+}
+CHAINS = {
+    "macro": ChainSpace.nasbench_macro(4),
+    "shuffle": ChainSpace(
+        ("shuffle_k3", "shuffle_xception", "identity"), ((2, 8, 2), (2, 12, 1)), 4, 2, 0, widths=(0.5, 1.0)
+    ),
+    "mobile": MobileSpace(
+        ((4, 6), (8, 12)), (1, 2), (3, 5), ((1,), (2, 3)), (1, 2), (4, 8), 2, 16, (10, 12), "hard_swish", (False, True)
+    ),
+}
+SPACES: dict[str, Any] = {**CELLS, **CHAINS}
+COUNTS = {CellSpace: architecture_costs, ChainSpace: chain_costs, MobileSpace: mobile_costs}
+SMALL = CellSpace.nasbench201(cells=3, channels=2, nodes=2)
+TINY = CellSpace.nasbench201(operations=("skip_connect", "none", "nor_conv_3x3"), cells=1, channels=2, nodes=2)
+
+
+def conditions(**changes: Any) -> Conditions:
+    return Conditions(
+        **{
+            "input_shape": SHAPE,
+            "classes": 10,
+            "batch_size": 1,
+            "runtime": "keras",
+            "threads": 2,
+            "processor": "a, b",
+            "tensorflow": "2.21.0",
+            **changes,
+        }
+    )
+
+
+def cut_of(space: Space, runtime: str = "keras", classes: int = 10) -> Cut:
+    return CUTS[type(space)](space, SHAPE, classes, runtime)
+
+
+def table(space: Space, time: float | None = None, **changes: Any) -> LatencyTable:
+    """Every part takes ``time``, by default a time of its own."""
+    about = conditions(**changes)
+    names = sorted({part.name for part in cut_of(space, about.runtime).all_parts()})
+    times = {name: 0.1 + place / 7 if time is None else time for place, name in enumerate(names)}
+    return LatencyTable(space, about, {"call": 0.25, **times})
+
+
+def function(model: keras.Model) -> Any:
+    specs = [tf.TensorSpec((1, *x.shape[1:])) for x in model.inputs]
+    return tf.function(
+        lambda *x: model(list(x) if len(x) > 1 else x[0], training=False), autograph=False
+    ).get_concrete_function(*specs)
+
+
+def keras_operations(model: keras.Model) -> Counter[str]:
+    """The operations that TensorFlow runs for a model, after its optimiser.
+
+    Operations of stride 2 on one state may share a padding, which parts do not tell.
+    """
+    graph = function(model)
+    context.context().enable_graph_collection()
+    graph(*[tf.zeros((1, *x.shape[1:])) for x in model.inputs])
+    graphs = context.context().export_run_metadata().function_graphs
+    context.context().disable_graph_collection()
+    left_out = ("_Arg", "_Retval", "Const", "NoOp", "Identity", "Pad")
+    return Counter(node.op for node in graphs[-1].post_optimization_graph.node if node.op not in left_out)
+
+
+def tflite_operations(model: keras.Model) -> Counter[str]:
+    """The operations that TFLite runs for a model, likewise."""
+    content = tf.lite.TFLiteConverter.from_concrete_functions([function(model)]).convert()
+    plain = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = tf.lite.Interpreter(model_content=content, experimental_op_resolver_type=plain)
+    return Counter(op["op_name"] for op in interpreter._get_ops_details() if op["op_name"] != "PAD")
+
+
+@pytest.mark.parametrize(("name", "runtime"), [*product(CELLS, ("keras", "tflite")), *product(CHAINS, ("keras",))])
+def test_parts_have_the_costs_of_the_whole_network(name: str, runtime: str) -> None:
+    space = SPACES[name]
+    cut = cut_of(space, runtime, 7)
+    built: dict[str, dict[str, int]] = {}
+    names = {part.name for part in cut.all_parts()}
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        architecture = space.sample(rng)
+        parts = cut.parts(architecture)
+        built |= {part.name: model_costs(part.build()) for part in parts if part.name not in built}
+        total = {key: sum(built[part.name][key] for part in parts) for key in ("params", "flops")}
+        assert total == COUNTS[type(space)](space, architecture, SHAPE, 7), architecture
+        assert {part.name for part in parts} <= names
+    assert model_costs(cut.network(architecture)) == total
+
+
+@pytest.mark.parametrize(
+    ("name", "seeds"),
+    [("darts", (3,)), ("nasnet", (3,)), ("nasbench201", (0, 1, 3)), ("one dense node", (2, 5))]
+    + [(name, (0,)) for name in CHAINS],
+)
+@pytest.mark.parametrize("runtime", ["keras", "tflite"])
+def test_parts_are_computed_by_the_operations_that_compute_the_whole_network(
+    name: str, seeds: tuple[int, ...], runtime: str
+) -> None:
+    space, count = SPACES[name], keras_operations if runtime == "keras" else tflite_operations
+    cut = cut_of(space, runtime)
+    counted: dict[str, Counter[str]] = {}
+    for seed in seeds:
+        architecture = space.sample(np.random.default_rng(seed))
+        total: Counter[str] = Counter()
+        for part in cut.parts(architecture):
+            if part.name not in counted:
+                counted[part.name] = count(prepare(part.build(), 0))
+            total += counted[part.name]
+        assert total == count(prepare(cut.network(architecture), 0)), architecture
+
+
+def test_what_nothing_reads_is_no_part() -> None:
+    space = CellSpace.nasnet(cells=4, channels=2, nodes=2)
+    decisions = dict(space.default())
+    decisions |= {f"{kind}/node_{node}/input_{i}": 0 for kind in space.cell_types for node in (2, 3) for i in (1, 2)}
+    parts = [part.name for part in cut_of(space).parts(space.architecture(decisions))]
+    # The last of four cells reads the second one only, and that one the stem.
+    assert sum(name.startswith("concat") for name in parts) == 2
+    assert sum(name.startswith("input") for name in parts) == 2
+
+
+def test_what_stands_twice_is_one_part() -> None:
+    space = CellSpace(("max_pool_3x3", "sep_conv_3x3"), nodes=2, cells=1, channels=2)
+    decisions = {f"{kind}/node_{node}/inputs": "0,1" for kind in space.cell_types for node in (2, 3)}
+
+    def count(operation: str, part: str) -> int:
+        taken = {
+            f"{kind}/node_{node}/op_{i}": operation for kind in space.cell_types for node in (2, 3) for i in (1, 2)
+        }
+        parts = cut_of(space).parts(space.architecture({**decisions, **taken}))
+        return sum(p.name.startswith(part) for p in parts)
+
+    assert count("max_pool_3x3", "max_pool_3x3") == 2  # one for each input
+    assert count("sep_conv_3x3", "sep_conv_3x3") == 4
+    assert count("sep_conv_3x3", "relu") == 3  # one for each input, and one for the stem
+    assert count("max_pool_3x3", "relu") == 1
+
+
+def test_operations_of_the_users_own_are_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "_names", set(operations._names))
+    kept = dict(OPERATIONS)
+    try:
+        register_operation("conv_9x9", lambda x, c, s: keras.layers.Conv2D(c, 9, s, padding="same")(x))
+        space = CellSpace(("conv_9x9", "sep_conv_3x3"), nodes=2, cells=3, channels=2)
+        cut = cut_of(space)
+        costs = {part.name: model_costs(part.build()) for part in cut.all_parts()}
+        total = sum(costs[part.name]["params"] for part in cut.parts(space.default()))
+        assert total == architecture_costs(space, space.default(), SHAPE, 10)["params"]
+    finally:
+        OPERATIONS.clear()
+        OPERATIONS.update(kept)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_latency_is_the_call_and_the_sum_of_the_parts(name: str) -> None:
+    space = SPACES[name]
+    times, ones = table(space), table(space, 1.0)
+    for seed in range(50):  # every part that is met has a time
+        architecture = space.sample(np.random.default_rng(seed))
+        parts = [part.name for part in cut_of(space).parts(architecture)]
+        assert times.latency_ms(architecture) == pytest.approx(0.25 + sum(times.milliseconds[p] for p in parts))
+        assert ones.costs(dict(architecture)) == {"latency_ms": 0.25 + len(parts)}
+
+
+def test_a_hand_counted_network() -> None:
+    ones = table(SMALL, 1.0)
+    # Stem; a node of its own for each of: nothing, a convolution with its ReLU and normalisation; head. Two residual
+    # blocks, and in each cell a sum of two of which one is normalised.
+    decisions = {"cell/edge_1_0": "skip_connect", "cell/edge_2_0": "none", "cell/edge_2_1": "nor_conv_3x3"}
+    cell = ["none", "relu", "conv_3x3", "sum"]
+    assert ones.latency_ms(decisions) == 0.25 + 1 + 3 * len(cell) + 2 + 1
+
+
+def test_a_strategy_stays_within_a_latency() -> None:
+    costs = table(SMALL)
+    limit = float(np.median([costs.latency_ms(a) for a in SMALL.enumerate()]))
+    strategy = RandomSearch(SMALL, seed=0, limits={"latency_ms": limit}, costs=costs.costs)
+    proposed = [strategy.propose() for _ in range(20)]
+    assert all(a is not None and costs.latency_ms(a) <= limit for a in proposed)
+
+
+def test_a_table_survives_its_file(tmp_path: Path) -> None:
+    before = table(SPACES["darts"], batch_size=3)
+    before.save(tmp_path / "darts.csv")
+    after = LatencyTable.load(tmp_path / "darts.csv", SPACES["darts"])
+    assert (after.space, after.conditions, after.milliseconds) == (before.space, before.conditions, before.milliseconds)
+    architecture = SPACES["darts"].default()
+    assert after.latency_ms(architecture) == before.latency_ms(architecture)
+    lines = (tmp_path / "darts.csv").read_text().splitlines()
+    assert lines[0] == "# autonas_keras latency table"
+    for line in ("# batch_size: 3", '# runtime: "keras"', "# threads: 2", '# processor: "a, b"', "part,milliseconds"):
+        assert line in lines
+    assert len(lines) == lines.index("part,milliseconds") + 1 + len(before.milliseconds)
+
+
+def test_a_table_of_another_space_is_refused_by_name(tmp_path: Path) -> None:
+    table(SMALL).save(tmp_path / "small.csv")
+    sentence = (
+        "Expected a latency table of CellSpace(operations=['none', 'max_pool_3x3'",
+        "got one of CellSpace(operations=['none', 'skip_connect'",
+        "in small.csv; measure one with LatencyTable.measure.",
+    )
+    with pytest.raises(ValueError, match=".*".join(re.escape(words) for words in sentence)):
+        LatencyTable.load(tmp_path / "small.csv", SPACES["darts"])
+
+
+@pytest.mark.parametrize(
+    "change", [lambda text: "", lambda text: "a,b\n1,2\n", lambda text: text.replace("# classes", "# clases"),
+               lambda text: text.replace("call,0.25", "call,fast"), lambda text: text.replace("part,milli", "part,")]
+)  # fmt: skip
+def test_what_is_no_table_is_refused(tmp_path: Path, change: Any) -> None:
+    path = tmp_path / "some.csv"
+    table(SMALL).save(path)
+    path.write_text(change(path.read_text()))
+    with pytest.raises(ValueError, match="Expected a latency table that LatencyTable.save wrote, got .*some.csv"):
+        LatencyTable.load(path)
+
+
+def test_a_table_that_lacks_a_part_is_refused() -> None:
+    whole = table(SMALL)
+    for name in ("call", "relu 16x12x2"):
+        left = {key: value for key, value in whole.milliseconds.items() if key != name}
+        with pytest.raises(ValueError, match=f"Expected the time of every part of CellSpace.*got none of '{name}'"):
+            LatencyTable(SMALL, whole.conditions, left)
+
+
+def test_an_architecture_of_another_space_is_refused() -> None:
+    with pytest.raises(ValueError, match="Expected decisions of this space, got 'normal/node_2/inputs'"):
+        table(SMALL).latency_ms(SPACES["darts"].default())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "sentence"),
+    [
+        (
+            {"space": Space((Choice("a", (1, 2)),))},
+            TypeError,
+            "Expected a space that can be timed in parts, a .*got Space",
+        ),
+        ({"space": "dart"}, ValueError, "Expected the name of a space, got 'dart'; did you mean 'darts'"),
+        (
+            {"input_shape": (32, 32)},
+            ValueError,
+            r"Expected an input_shape of \(height, width, channels\), got \(32, 32\)",
+        ),
+        ({"input_shape": (32, 0, 3)}, ValueError, "Expected an input_shape"),
+        ({"input_shape": 32}, ValueError, "Expected an input_shape .* got 32"),
+        ({"classes": 0}, ValueError, "Expected classes to be a positive integer, got 0"),
+        ({"batch_size": 1.5}, ValueError, "Expected batch_size to be a positive integer, got 1.5"),
+        ({"repeats": True}, ValueError, "Expected repeats to be a positive integer, got True"),
+        ({"runtime": "torch"}, ValueError, r"Expected a runtime of \('keras', 'tflite'\), got 'torch'"),
+        ({"threads": 2}, ValueError, "Expected threads with runtime='tflite' only, got 2 with 'keras'"),
+        ({"threads": 0, "runtime": "tflite"}, ValueError, "Expected threads to be a positive integer, got 0"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_anything_is_timed(
+    arguments: dict[str, Any], error: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(error, match=sentence):
+        LatencyTable.measure(**{"space": SPACES["darts"], **arguments})
+
+
+@pytest.mark.parametrize("networks", [1, 0, 2.5, True])
+def test_a_comparison_needs_two_networks(networks: Any) -> None:
+    with pytest.raises(ValueError, match="Expected two networks or more to compare, got"):
+        table(SMALL).check(networks)
+
+
+@pytest.mark.parametrize(("runtime", "threads"), [("keras", None), ("tflite", 1)])
+def test_a_measured_table_and_its_comparison_with_whole_networks(runtime: str, threads: int | None) -> None:
+    before = random.getstate(), np.random.get_state()[1].tolist()
+    measured = LatencyTable.measure(
+        TINY, (8, 8, 3), classes=4, batch_size=2, runtime=runtime, threads=threads, repeats=1, verbose=0
+    )
+    assert set(measured.milliseconds) == {"call", *(p.name for p in CellCut(TINY, (8, 8, 3), 4, runtime).all_parts())}
+    assert all(0 <= value < math.inf for value in measured.milliseconds.values())
+    about = measured.conditions
+    assert (about.input_shape, about.classes, about.batch_size, about.runtime) == ((8, 8, 3), 4, 2, runtime)
+    assert about.threads >= 1 and about.processor and about.tensorflow == tf.__version__
+    frame = measured.check(3, repeats=1, verbose=0)
+    assert list(frame) == ["architecture", "sum_ms", "whole_ms", "error"]
+    assert frame["sum_ms"].tolist() == [measured.latency_ms(a) for a in frame["architecture"]]
+    assert (frame["whole_ms"] > 0).all()
+    assert frame["error"].tolist() == pytest.approx((frame["sum_ms"] / frame["whole_ms"] - 1).tolist())
+    assert frame.attrs["median_error"] == pytest.approx(np.median(np.abs(frame["error"])))
+    assert frame.attrs["rank_correlation"] == pytest.approx(spearmanr(frame["sum_ms"], frame["whole_ms"])[0])
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+
+
+def test_a_call_runs_every_model() -> None:
+    architecture = {name: "nor_conv_3x3" for name in TINY.named}
+    models = [prepare(CellCut(TINY, (8, 8, 3), 4, "keras").network(architecture), seed) for seed in range(3)]
+    for lanes in (1, 2, 3):
+        outputs = keras_call(models, 2, lanes)()
+        assert [output.shape for output in outputs] == [(2, 4)] * 3
+        assert len({output.numpy().tobytes() for output in outputs}) == 3
+    assert tflite_call(models, 2, 1)() is None
+
+
+def test_every_call_is_made_in_every_round() -> None:
+    counts: Counter[str] = Counter()
+    rounds: list[int] = []
+    calls = {name: lambda name=name: counts.update([name]) for name in "ab"}
+    times = low_medians(calls, 4, rounds.append)
+    assert rounds == [1, 2, 3, 4] and set(times) == {"a", "b"}
+    assert all(counts[name] >= 3 + 4 * 3 for name in "ab")
+
+
+def test_signals_neither_die_nor_explode_in_a_prepared_network() -> None:
+    space = CellSpace.darts(operations=("sep_conv_5x5",), cells=6, channels=2, nodes=2)
+    network = cut_of(space).network(space.default())
+    momenta = [layer.momentum for layer in network.layers if hasattr(layer, "momentum")]
+    weights = prepare(network, 0).get_weights()
+    features = keras.Model(network.input, [layer.output for layer in network.layers if "concat" in layer.name])
+    for maps in features(np.random.default_rng(1).standard_normal((2, *SHAPE), np.float32), training=False):
+        assert 1e-2 < np.std(maps) < 1e2
+    assert [layer.momentum for layer in network.layers if hasattr(layer, "momentum")] == momenta
+    again = prepare(cut_of(space).network(space.default()), 0).get_weights()
+    assert all((a == b).all() for a, b in zip(weights, again, strict=True))

@@ -1,0 +1,216 @@
+"""The training of shared weights, against stand-alone networks and by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from autonas_keras.spaces import CellSpace, Choice, Space
+from autonas_keras.strategies import Reinforce
+from autonas_keras.supernets import PathCell
+from autonas_keras.training import (
+    ControllerSampling,
+    ControllerTraining,
+    FairSampling,
+    PathModel,
+    Sampling,
+    SandwichSampling,
+    UniformSampling,
+    fit_paths,
+)
+
+SPACE = CellSpace.nasbench201(cells=1, channels=2, operations=("none", "skip_connect", "conv_1x1", "conv_3x3"))
+
+
+def data(count: int = 16) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(count, 5, 5, 3)), np.eye(2)[rng.integers(2, size=count)]
+
+
+def model(paths: int = 1, seed: int = 0, optimizer: Any = None, **kwargs: Any) -> PathModel:
+    inputs = keras.Input((5, 5, 3))
+    x = keras.layers.GlobalAveragePooling2D()(PathCell(SPACE, seed=seed, name="cells")(inputs))
+    head = keras.layers.Dense(2, "softmax", kernel_initializer=keras.initializers.GlorotUniform(1), name="head")
+    found = PathModel(inputs, head(x))
+    found.compile(optimizer or sgd(), loss="categorical_crossentropy", metrics=["accuracy"], paths=paths, **kwargs)
+    return found
+
+
+def sgd() -> keras.optimizers.Optimizer:
+    return keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True)
+
+
+def alone(found: PathModel, architecture: Any) -> keras.Model:
+    """The stand-alone network of an architecture with the weights of the supernet and the head."""
+    cells = found.get_layer("cells").extract(architecture.scope("cells", SPACE), (5, 5, 3))
+    head = keras.layers.Dense(2, "softmax", name="head")
+    network = keras.Model(cells.inputs, head(keras.layers.GlobalAveragePooling2D()(cells.outputs[0])))
+    head.set_weights(found.get_layer("head").get_weights())
+    return network
+
+
+def steps(found: PathModel, architectures: list, batches: list) -> None:
+    for architecture, (x, y) in zip(architectures, batches, strict=True):
+        found.set_architectures([architecture if isinstance(architecture, list) else [architecture]])
+        found.train_on_batch(x, y)
+
+
+def drawn(found: PathModel, count: int, seed: int = 0) -> list:
+    rng = np.random.default_rng(seed)
+    return [found.space.sample(rng) for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        sgd,
+        lambda: keras.optimizers.AdamW(0.01, weight_decay=0.1),
+        lambda: keras.optimizers.SGD(0.1, momentum=0.9, global_clipnorm=0.1),
+    ],
+    ids=["sgd", "adamw", "clipped"],
+)
+def test_steps_of_one_architecture_equal_those_of_its_network(float64: None, optimizer: Any) -> None:
+    found = model(optimizer=optimizer())
+    architecture = drawn(found, 3)[2]
+    network = alone(found, architecture)
+    network.compile(optimizer(), "categorical_crossentropy")
+    before = {v.path: v.numpy() for v in found.trainable_variables}
+    batches = [data()] * 3
+    steps(found, [architecture] * 3, batches)
+    for x, y in batches:
+        network.train_on_batch(x, y)
+    for left, right in zip(alone(found, architecture).get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-9, atol=1e-12)
+    moved = [v for v in found.trainable_variables if not np.array_equal(before[v.path], v.numpy())]
+    assert len(moved) == len(network.trainable_variables)
+
+
+def test_what_a_step_does_not_use_keeps_its_weights_and_momentum() -> None:
+    found = model(weight_decay=0.1)
+    first, second = drawn(found, 2)
+    steps(found, [first, second], [data()] * 2)
+    layer = found.get_layer("cells")
+    layer.select(second.scope("cells", SPACE))
+    idle = {id(v) for used, variables in layer.usage() if not bool(used(layer.selected.value)) for v in variables}
+    assert idle
+    places = [i for i, v in enumerate(found.trainable_variables) if id(v) in idle]
+    state = (
+        [found.optimizer.momentums[i].numpy() for i in places],
+        [found.trainable_variables[i].numpy() for i in places],
+    )
+    assert any(np.abs(momentum).max() > 0 for momentum in state[0])
+    steps(found, [second], [data()])
+    for place, momentum, weight in zip(places, *state, strict=True):
+        np.testing.assert_array_equal(found.optimizer.momentums[place].numpy(), momentum)
+        np.testing.assert_array_equal(found.trainable_variables[place].numpy(), weight)
+
+
+def test_the_gradients_of_several_paths_are_summed(float64: None) -> None:
+    x, y = data()
+    several = model(paths=2, optimizer=keras.optimizers.SGD(0.1))
+    start = several.get_weights()
+    first, second = drawn(several, 2)
+    steps(several, [[first, second]], [(x, y)])
+    moves = []
+    for architecture in (first, second):
+        one = model(optimizer=keras.optimizers.SGD(0.1))
+        one.set_weights(start)
+        steps(one, [architecture], [(x, y)])
+        moves.append([v.numpy() for v in one.trainable_variables])
+    before = model().trainable_variables
+    for place, variable in enumerate(several.trainable_variables):
+        old = before[place].numpy()
+        expected = old + (moves[0][place] - old) + (moves[1][place] - old)
+        np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_distillation_takes_what_the_first_path_predicts_as_the_truth(float64: None) -> None:
+    x, y = data()
+    distilled = model(paths=2, optimizer=keras.optimizers.SGD(0.1), distillation=1.0)
+    first, second = drawn(distilled, 2)
+    steps(distilled, [[first, second]], [(x, y)])
+    plain = model(optimizer=keras.optimizers.SGD(0.1))
+    plain.select(first)
+    teacher = np.asarray(plain(x, training=True))
+    start = [v.numpy() for v in plain.trainable_variables]
+    moves = []
+    for architecture, target in ((first, y), (second, teacher)):
+        one = model(optimizer=keras.optimizers.SGD(0.1))
+        steps(one, [architecture], [(x, target)])
+        moves.append([v.numpy() for v in one.trainable_variables])
+    for place, variable in enumerate(distilled.trainable_variables):
+        expected = moves[0][place] + moves[1][place] - start[place]
+        np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-9, atol=1e-12)
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("kind", ["uniform", "controller"])
+def test_a_training_that_was_cut_goes_on_to_the_same_bits(tmp_path: Path, kind: str) -> None:
+    def fitted(folder: Path, cut: bool = False) -> tuple[PathModel, Any]:
+        found = model(seed=1)
+        sampling: Sampling = UniformSampling(found.space, 0)
+        callbacks: list[keras.callbacks.Callback] = []
+        if kind == "controller":
+            controller = Reinforce(found.space, units=4, batch_size=1, normalize=None, unique=False, seed=0)
+            sampling = ControllerSampling(controller, 0, warmup_epochs=1)
+            callbacks.append(
+                ControllerTraining(controller, lambda a, step: (hash(str(a)) + step) % 7, 3, 1, folder / "controller")
+            )
+        if cut:
+            callbacks.append(
+                keras.callbacks.LambdaCallback(
+                    on_epoch_begin=lambda epoch, _: (_ for _ in ()).throw(Stop) if epoch == 2 else None
+                )
+            )
+        fit_paths(
+            found, data(), sampling, epochs=4, batch_size=4, seed=0, directory=folder, learning_rate=(0.1, 0.01),
+            callbacks=callbacks, verbose=0,
+        )  # fmt: skip
+        return found, sampling
+
+    whole, _ = fitted(tmp_path / "whole")
+    with pytest.raises(Stop):
+        fitted(tmp_path / "cut", cut=True)
+    cut, _ = fitted(tmp_path / "cut")
+    for left, right in zip(whole.variables, cut.variables, strict=True):
+        np.testing.assert_array_equal(left.numpy(), right.numpy())
+
+
+def test_epochs_are_drawn_from_the_seed_and_their_number_alone() -> None:
+    sampling = UniformSampling(SPACE, 0)
+    assert sampling.epoch(3, 5) == UniformSampling(SPACE, 0).epoch(3, 5) != sampling.epoch(4, 5)
+    assert sampling.epoch(3, 5) != UniformSampling(SPACE, 1).epoch(3, 5)
+
+
+def test_fair_sampling_takes_every_option_of_a_choice_once_a_step() -> None:
+    space = Space((Choice("a", ("x", "y", "z")), Choice("b", (1, 2))))
+    sampling = FairSampling(space, 0)
+    assert sampling.paths == 3
+    for step in sampling.epoch(0, 20):
+        assert sorted(architecture["a"] for architecture in step) == ["x", "y", "z"]
+        assert {architecture["b"] for architecture in step} == {1, 2}
+
+
+def test_a_sandwich_begins_with_its_ends() -> None:
+    space = Space((Choice("a", (1, 2, 3)),))
+    for step in SandwichSampling(space, 0, {"a": 3}, {"a": 1}).epoch(0, 5):
+        assert [architecture["a"] for architecture in step[:2]] == [3, 1] and len(step) == 4
+
+
+@pytest.mark.parametrize(("arguments", "told"), [({"paths": 0}, "paths"), ({"distillation": 1.5}, "distillation")])
+def test_nonsense_is_refused(arguments: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=f"Expected {told}"):
+        model().compile("sgd", loss="mse", **arguments)
+
+
+def test_a_sampling_of_another_number_of_paths_is_refused() -> None:
+    found = model(paths=2)
+    with pytest.raises(ValueError, match="Expected a sampling of 2 architectures a step"):
+        fit_paths(found, data(), UniformSampling(found.space, 0), epochs=1, batch_size=4, seed=0, verbose=0)
