@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,31 +17,20 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from autonas_keras.evaluation.cell_parts import CellCut
 from autonas_keras.evaluation.chain_parts import ChainCut, MobileCut
+from autonas_keras.evaluation.conditions import Conditions, check_positive, conditions_here
 from autonas_keras.evaluation.parts import Cut, Size, kept_randomness
-from autonas_keras.evaluation.timing import (
-    RUNTIMES,
-    Call,
-    cores,
-    keras_call,
-    low_medians,
-    prepare,
-    processor,
-    tensorflow_threads,
-    tflite_call,
-)
+from autonas_keras.evaluation.timing import Call, keras_call, low_medians, prepare, tflite_call
 from autonas_keras.files import write_atomically
 from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, MobileSpace, Space, close_names, get_space
 from autonas_keras.spaces.choice import Option
 
-COPIES = 4  # of a part in one graph: what a call costs is shared by them
-LANES = 1
-CALL = "call"
+COPIES = 4  # of a part in one graph, which share what a call costs
+CALL, IDLE, WHOLE = "call", "idle", "whole"
 TITLE = "# autonas_keras latency table"
 
 # How the networks of a space are cut into parts.
@@ -50,29 +39,6 @@ CUTS: dict[type[Space], Callable[[Any, Size, int, str], Cut]] = {
     ChainSpace: ChainCut,
     MobileSpace: MobileCut,
 }
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What latencies hold for.
-
-    Attributes:
-        input_shape: (height, width, channels) of the images.
-        classes: Outputs of the classifier.
-        batch_size: Images at once.
-        runtime: "keras", a compiled call of the Keras model, or "tflite".
-        threads: Threads that one operation may use.
-        processor: Model of the processor.
-        tensorflow: Version.
-    """
-
-    input_shape: Size
-    classes: int
-    batch_size: int
-    runtime: str
-    threads: int
-    processor: str
-    tensorflow: str
 
 
 class LatencyTable:
@@ -120,9 +86,13 @@ class LatencyTable:
         threads: int | None = None,
         seed: int = 0,
         repeats: int = 20,
+        calibrate: int = 5,
         verbose: int = 1,
     ) -> LatencyTable:
         """Time every part of the networks of a space on this machine.
+
+        Inside a network a part does not find caches as it left them, and may run beside another one. So some whole
+        networks are timed too, and all parts are scaled by the median of what those take over the sums of their parts.
 
         Args:
             space: The space, or the name of one.
@@ -133,6 +103,7 @@ class LatencyTable:
             threads: Threads of TFLite, by default one for each core; TensorFlow's are set before it starts.
             seed: Of the weights.
             repeats: Rounds in which every part is timed again.
+            calibrate: Random networks that are timed whole; 0 leaves the parts as they are by themselves.
             verbose: 0 for silence.
 
         Raises:
@@ -141,24 +112,32 @@ class LatencyTable:
         """
         space = get_space(space)
         _cut_class(space)
-        conditions = _conditions(input_shape, classes, batch_size, runtime, threads)
-        _check_positive("repeats", repeats)
+        conditions = conditions_here(input_shape, classes, batch_size, runtime, threads)
+        check_positive("repeats", repeats)
+        if isinstance(calibrate, bool) or not isinstance(calibrate, (int, np.integer)) or calibrate < 0:
+            raise ValueError(f"Expected the number of networks to calibrate with, 0 or more, got {calibrate!r}.")
         cut = _cut_class(space)(space, conditions.input_shape, conditions.classes, runtime)
         builders = _builders(cut)
-        calls: dict[str, Call] = {}
-        with kept_randomness(), _bar("parts built", len(builders), verbose) as advance:
-            for done, (name, build) in enumerate(builders.items(), 1):
-                models = [prepare(build(), seed + copy) for copy in range(COPIES)]
-                calls[name] = _call(models, conditions, LANES)
-                advance(done)
+        rng = np.random.default_rng([seed, 1])  # not those that ``check`` draws
+        wholes = [space.sample(rng) for _ in range(calibrate)]
         # TFLite hands even a graph of one operation over to a delegate, which a network pays for once.
         idle = [_least(runtime) for _ in range(COPIES)]
-        calls[CALL], empty = _call(idle[:1], conditions, 1), _call(idle, conditions, LANES)
+        calls = {CALL: _call(idle[:1], conditions), IDLE: _call(idle, conditions)}
+        with kept_randomness(), _bar("parts and networks built", len(builders) + calibrate, verbose) as advance:
+            for name, build in builders.items():
+                calls[name] = _call([prepare(build(), seed + copy) for copy in range(COPIES)], conditions)
+                advance(len(calls) - 2)
+            for place, architecture in enumerate(wholes):
+                calls[f"{WHOLE} {place}"] = _call([prepare(cut.network(architecture), seed)], conditions)
+                advance(len(calls) - 2)
         with _bar("rounds timed", repeats, verbose) as advance:
-            times = low_medians({**calls, "": empty}, repeats, advance)
-        free = times.pop("")
-        found = {name: max(0.0, times[name] - free) / COPIES for name in builders}
-        return cls(space, conditions, {CALL: times[CALL], **found})
+            times = low_medians(calls, repeats, advance)
+        found = {name: max(0.0, times[name] - times[IDLE]) / COPIES for name in builders}
+        sums = [sum(found[part.name] for part in cut.parts(architecture)) for architecture in wholes]
+        ratios = [(times[f"{WHOLE} {i}"] - times[CALL]) / total for i, total in enumerate(sums) if total > 0]
+        scale = float(np.median(ratios)) if ratios else 1.0
+        scaled = {name: scale * time for name, time in found.items()}
+        return cls(space, replace(conditions, scale=scale), {CALL: times[CALL], **scaled})
 
     def latency_ms(self, architecture: Mapping[str, Option]) -> float:
         """Milliseconds that the network of an architecture takes for one batch: the sum over its parts.
@@ -195,13 +174,13 @@ class LatencyTable:
         """
         if isinstance(networks, bool) or not isinstance(networks, (int, np.integer)) or networks < 2:
             raise ValueError(f"Expected two networks or more to compare, got {networks!r}.")
-        _check_positive("repeats", repeats)
+        check_positive("repeats", repeats)
         rng = np.random.default_rng(seed)
         architectures = [self.space.sample(rng) for _ in range(networks)]
         calls: dict[str, Call] = {}
         with kept_randomness(), _bar("networks built", networks, verbose) as advance:
             for place, architecture in enumerate(architectures):
-                calls[str(place)] = _call([prepare(self._cut.network(architecture), seed)], self.conditions, 1)
+                calls[str(place)] = _call([prepare(self._cut.network(architecture), seed)], self.conditions)
                 advance(place + 1)
         with _bar("rounds timed", repeats, verbose) as advance:
             times = low_medians(calls, repeats, advance)
@@ -253,51 +232,16 @@ def _builders(cut: Cut) -> dict[str, Callable[[], keras.Model]]:
     return {part.name: part.build for part in cut.all_parts()}
 
 
-def _call(models: list[keras.Model], conditions: Conditions, lanes: int) -> Call:
+def _call(models: list[keras.Model], conditions: Conditions) -> Call:
     if conditions.runtime == "tflite":
         return tflite_call(models, conditions.batch_size, conditions.threads)
-    return keras_call(models, conditions.batch_size, lanes)
+    return keras_call(models, conditions.batch_size)
 
 
 def _least(runtime: str) -> keras.Model:
     """A model with as little to do as the runtime can run."""
     x = keras.Input((1,))
     return keras.Model(x, keras.layers.ReLU()(x) if runtime == "tflite" else keras.layers.Identity()(x))
-
-
-def _conditions(
-    input_shape: Sequence[int], classes: int, batch_size: int, runtime: str, threads: int | None
-) -> Conditions:
-    if runtime not in RUNTIMES:
-        raise ValueError(f"Expected a runtime of {RUNTIMES}, got {runtime!r}.")
-    shape = tuple(input_shape) if isinstance(input_shape, Sequence) else (input_shape,)
-    if len(shape) != 3 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in shape):
-        raise ValueError(f"Expected an input_shape of (height, width, channels), got {input_shape!r}.")
-    _check_positive("classes", classes)
-    _check_positive("batch_size", batch_size)
-    if threads is not None:
-        _check_positive("threads", threads)
-        if runtime != "tflite":
-            raise ValueError(
-                f"Expected threads with runtime='tflite' only, got {threads} with {runtime!r}; TensorFlow's are set by "
-                "tf.config.threading before it starts."
-            )
-    elif runtime == "tflite":
-        threads = cores()
-    return Conditions(
-        (int(shape[0]), int(shape[1]), int(shape[2])),
-        int(classes),
-        int(batch_size),
-        runtime,
-        int(threads or tensorflow_threads()),
-        processor(),
-        tf.__version__,
-    )
-
-
-def _check_positive(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
 
 
 def _comparison(architectures: Sequence[Architecture], sums: list[float], wholes: list[float]) -> pd.DataFrame:

@@ -1,0 +1,83 @@
+"""What measured latencies hold for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from autonas_keras.evaluation.parts import Size
+from autonas_keras.evaluation.timing import RUNTIMES, cores, processor, tensorflow_threads
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What latencies hold for.
+
+    Attributes:
+        input_shape: (height, width, channels) of the images.
+        classes: Outputs of the classifier.
+        batch_size: Images at once.
+        runtime: "keras", a compiled call of the Keras model, or "tflite".
+        threads: Threads that one operation may use.
+        processor: Model of the processor.
+        tensorflow: Version.
+        scale: What the times of parts by themselves were multiplied with, to be those inside a network.
+    """
+
+    input_shape: Size
+    classes: int
+    batch_size: int
+    runtime: str
+    threads: int
+    processor: str
+    tensorflow: str
+    scale: float = 1.0
+
+
+def conditions_here(
+    input_shape: Sequence[int], classes: int, batch_size: int, runtime: str, threads: int | None
+) -> Conditions:
+    """The conditions of a measurement in this process.
+
+    Raises:
+        ValueError: When one is out of range.
+    """
+    if runtime not in RUNTIMES:
+        raise ValueError(f"Expected a runtime of {RUNTIMES}, got {runtime!r}.")
+    shape = tuple(input_shape) if isinstance(input_shape, Sequence) else (input_shape,)
+    if len(shape) != 3 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in shape):
+        raise ValueError(f"Expected an input_shape of (height, width, channels), got {input_shape!r}.")
+    check_positive("classes", classes)
+    check_positive("batch_size", batch_size)
+    if threads is not None:
+        check_positive("threads", threads)
+        if runtime != "tflite":
+            raise ValueError(
+                f"Expected threads with runtime='tflite' only, got {threads} with {runtime!r}; TensorFlow's are set by "
+                "tf.config.threading before it starts."
+            )
+    elif runtime == "tflite":
+        threads = cores()
+    return Conditions(
+        (int(shape[0]), int(shape[1]), int(shape[2])),
+        int(classes),
+        int(batch_size),
+        runtime,
+        int(threads or tensorflow_threads()),
+        processor(),
+        tf.__version__,
+    )
+
+
+def check_positive(name: str, value: Any) -> None:
+    """Refuse what is no positive integer.
+
+    Raises:
+        ValueError: With a sentence about ``name``.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
