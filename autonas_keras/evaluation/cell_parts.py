@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import keras
 
-from autonas_keras.evaluation.parts import Part, Size, classifier, kept_randomness, part_model, size_text
+from autonas_keras.evaluation.cell_operations import CellOperation, Graph, body, cell_operation, relu_part
+from autonas_keras.evaluation.parts import Part, Size, classifier, part_model, size_text
 from autonas_keras.layers.network import (
     STEM_WIDTH,
     cell_channels,
@@ -20,7 +21,7 @@ from autonas_keras.layers.network import (
     residual_block,
     stem,
 )
-from autonas_keras.layers.operations import OPERATIONS, Builder, Tensor, batch_norm, operation_model, relu
+from autonas_keras.layers.operations import OPERATIONS, batch_norm
 from autonas_keras.spaces import CellSpace, canonical
 from autonas_keras.spaces.choice import Option
 
@@ -55,12 +56,12 @@ class CellCut:
         yield self._stem
         for cell in self._cells:
             yield from (part for part in cell.inputs if part is not None)
-            yield from (_relu(size) for size in (*cell.sources, cell.reads, cell.nodes))
+            yield from (relu_part(size) for size in (*cell.sources, cell.reads, cell.nodes))
             for name in self.space.candidates:
                 for size, strides in {(cell.reads, cell.strides), (cell.nodes, 1)}:
                     operation = self._operation(name, strides)
-                    if not operation.empty:
-                        yield operation.part(size)
+                    most = nodes * (2 if self.space.topology == "repeat" else 1) if operation.dilated else 1
+                    yield from () if operation.empty else (operation.part(size, n + 1) for n in range(most))
             for paths in range(1, nodes + 1) if self._dense else (2,):
                 for normed in (0,) if self._lite else range(paths + 1):
                     yield from _sum(paths, normed, cell.nodes)
@@ -75,7 +76,7 @@ class CellCut:
             kind: sorted({s for pairs in cell.nodes for _, s in pairs if s < cell.inputs})
             for kind, cell in cells.items()
         }
-        graph = _Graph([self._stem], merging={"stem"} if self._lite else set())
+        graph = Graph([self._stem], merging={"stem"} if self._lite else set())
         outputs: list[Hashable] = ["stem"] * self.space.inputs
         live = self._live(used)
         for place, cell in enumerate(self._cells):
@@ -84,7 +85,7 @@ class CellCut:
                 output = self._trace_cell(graph, place, cells[cell.kind].nodes, used[cell.kind], outputs)
             outputs = [*outputs[1:], output]
         graph.plain.add(outputs[-1])
-        return [*graph.parts, *graph.relu_parts(), self._head]
+        return [*graph.parts, *graph.relu_parts(), *graph.together_parts(), self._head]
 
     def _live(self, used: Mapping[str, list[int]]) -> set[int]:
         """The cells that the output depends on."""
@@ -95,7 +96,7 @@ class CellCut:
         return read
 
     def _trace_cell(
-        self, graph: _Graph, place: int, nodes: tuple[Any, ...], used: list[int], outputs: list[Hashable]
+        self, graph: Graph, place: int, nodes: tuple[Any, ...], used: list[int], outputs: list[Hashable]
     ) -> Hashable:
         cell, inputs = self._cells[place], self.space.inputs
         states: dict[int, Hashable] = {}
@@ -103,7 +104,7 @@ class CellCut:
             part, states[state] = cell.inputs[state], outputs[state]
             if part is not None:
                 if not self._dense:  # a residual block keeps its ReLU, which nothing else reads
-                    graph.relu[outputs[state]] = _relu(cell.sources[state])
+                    graph.relu[outputs[state]] = relu_part(cell.sources[state])
                 states[state] = graph.add(part, ("input", place, state), self._lite)
         for node, pairs in enumerate(nodes, inputs):
             paths, normed = [], 0
@@ -122,9 +123,9 @@ class CellCut:
             output = graph.add(part, ("output", place), False)
         return output
 
-    def _operation(self, name: str, strides: int) -> _Operation:
+    def _operation(self, name: str, strides: int) -> CellOperation:
         name = canonical(name)
-        return _operation(name, strides, self._lite, OPERATIONS[name])
+        return cell_operation(name, strides, self._lite, OPERATIONS[name])
 
     @cached_property
     def _cells(self) -> list[_Cell]:
@@ -147,9 +148,7 @@ class CellCut:
     def _input(self, place: int, state: int, source: Size, reads: Size) -> Part | None:
         if not self._dense:
             name = f"input {size_text(source)} to {size_text(reads)}"
-            return Part(
-                name, lambda: _body(part_model(lambda x: preprocess(x, self.space, place, state, True), source))
-            )
+            return Part(name, lambda: body(part_model(lambda x: preprocess(x, self.space, place, state, True), source)))
         if place not in self.space.reductions:
             return None
         return Part(f"residual {size_text(source)}", lambda: part_model(lambda x: residual_block(x, reads[2]), source))
@@ -177,123 +176,6 @@ class _Cell(NamedTuple):
     reads: Size
     strides: int
     nodes: Size
-
-
-class _Graph:
-    """What is computed of a network so far.
-
-    Attributes:
-        parts: Without the ReLUs that stand in front of operations.
-        relu: For each tensor that such a ReLU reads, its part.
-        plain: The tensors that something else reads too.
-        merging: The tensors whose ReLU would be computed together with them.
-        once: The tensors of operations without weights.
-    """
-
-    def __init__(self, parts: list[Part], merging: set[Hashable]) -> None:
-        self.parts, self.merging = parts, merging
-        self.relu: dict[Hashable, Part] = {}
-        self.plain: set[Hashable] = set()
-        self.once: set[Hashable] = set()
-
-    def add(self, part: Part, tensor: Hashable, merges: bool) -> Hashable:
-        """Compute ``tensor`` by ``part``."""
-        self.parts.append(part)
-        if merges:
-            self.merging.add(tensor)
-        return tensor
-
-    def relu_parts(self) -> list[Part]:
-        """The ReLUs in front of operations that are computed by themselves."""
-        return [part for tensor, part in self.relu.items() if tensor in self.plain or tensor not in self.merging]
-
-
-class _Operation(NamedTuple):
-    """An operation without the ReLU in front, and without its last normalisation where sums have that.
-
-    Attributes:
-        name: Canonical name.
-        strides: 1 or 2.
-        lite: Whether it is for TFLite.
-        relu: Whether there is a ReLU in front.
-        norm: Whether a sum has its normalisation.
-        weights: Whether it has weights.
-        empty: Whether nothing of it is left.
-    """
-
-    name: str
-    strides: int
-    lite: bool
-    relu: bool
-    norm: bool
-    weights: bool
-    empty: bool
-
-    def part(self, size: Size) -> Part:
-        """The operation on a state."""
-
-        def build() -> keras.Model:
-            model = operation_model(self.name, size, size[2], self.strides, pool_norm=False)
-            return _body(model, norm=self.norm)
-
-        return Part(f"{self.name} {size_text(size)}{' by 2' if self.strides == 2 else ''}", build)
-
-    def trace(self, graph: _Graph, source: Hashable, size: Size, place: Hashable) -> Hashable:
-        """The tensor that the operation makes of ``source``."""
-        if self.relu:
-            graph.relu[source] = _relu(size)
-        elif not self.empty:
-            graph.plain.add(source)
-        if self.empty:
-            return ("relu", source) if self.relu else source
-        if self.weights:
-            return graph.add(self.part(size), place, self.lite)
-        result = (self.name, self.strides, source)
-        if result not in graph.once:
-            graph.once.add(result)
-            graph.add(self.part(size), result, False)
-        return result
-
-
-@cache
-def _operation(name: str, strides: int, lite: bool, builder: Builder) -> _Operation:
-    with kept_randomness():
-        model = operation_model(name, (8, 8, 4), 4, strides, pool_norm=False)
-    start, end = _ends(model)
-    norm = not lite and end is not model.output
-    left = end if norm else model.output
-    return _Operation(name, strides, lite, start is not model.input, norm, bool(model.weights), left is start)
-
-
-def _ends(model: keras.Model) -> tuple[Tensor, Tensor]:
-    """Where a model goes on after a ReLU of its input, and where it comes to its last batch normalisation."""
-    nodes = [node for depth in model._nodes_by_depth.values() for node in depth if node.input_tensors]
-    readers = [node for node in nodes if any(x is model.input for x in node.input_tensors)]
-    start, end = model.input, model.output
-    if len(readers) == 1 and _is_relu(readers[0].operation):
-        start = readers[0].output_tensors[0]
-    for node in nodes:
-        if node.output_tensors[0] is end and isinstance(node.operation, keras.layers.BatchNormalization):
-            end = node.input_tensors[0]
-    return start, end
-
-
-def _is_relu(layer: Any) -> bool:
-    return (
-        isinstance(layer, keras.layers.ReLU)
-        and layer.max_value is None
-        and layer.negative_slope == layer.threshold == 0
-    )
-
-
-def _body(model: keras.Model, norm: bool = False) -> keras.Model:
-    """A model without the ReLU in front, and with ``norm`` without its last batch normalisation."""
-    start, end = _ends(model)
-    return keras.Model(start, end if norm else model.output)
-
-
-def _relu(size: Size) -> Part:
-    return Part(f"relu {size_text(size)}", lambda: part_model(relu, size))
 
 
 def _sum(paths: int, normed: int, size: Size) -> Iterator[Part]:

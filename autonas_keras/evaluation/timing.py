@@ -48,16 +48,16 @@ def prepare(model: keras.Model, seed: int) -> keras.Model:
     return model
 
 
-def keras_call(models: Sequence[keras.Model], batch_size: int, lanes: int = 1) -> Call:
-    """A function that runs the models in one graph, in ``lanes`` rows that run side by side, each on its own input."""
-    graph, rng = _graph(models, batch_size, lanes), np.random.default_rng(0)
+def keras_call(models: Sequence[keras.Model], batch_size: int) -> Call:
+    """A function that runs the models in one graph, one after another, each on its own input."""
+    graph, rng = _graph(models, batch_size), np.random.default_rng(0)
     inputs = [tf.constant(rng.standard_normal(spec.shape, np.float32)) for spec in graph.structured_input_signature[0]]
     return lambda: graph(*inputs)
 
 
 def tflite_call(models: Sequence[keras.Model], batch_size: int, threads: int) -> Call:
     """A function that runs the models as one TFLite model with that many threads, each on its own input."""
-    graph = _graph(models, batch_size, len(models))
+    graph = _graph(models, batch_size, in_order=False)
     with _quiet():
         # Without the models themselves TensorFlow freezes the graph, which takes a tenth of the time of saving them.
         content = tf.lite.TFLiteConverter.from_concrete_functions([graph]).convert()
@@ -113,7 +113,7 @@ def processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def _graph(models: Sequence[keras.Model], batch_size: int, lanes: int) -> Any:
+def _graph(models: Sequence[keras.Model], batch_size: int, in_order: bool = True) -> Any:
     """The concrete function of the inputs of all models, laid end to end, that gives a number of each output.
 
     As in a network, the memory of an output is free for what comes next: keeping outputs would take up to a fifth more
@@ -124,13 +124,14 @@ def _graph(models: Sequence[keras.Model], batch_size: int, lanes: int) -> Any:
     def run(*inputs: tf.Tensor) -> list[tf.Tensor]:
         waiting = iter(inputs)
         outputs: list[tf.Tensor] = []
-        for place, (model, count) in enumerate(zip(models, counts, strict=True)):
+        for model, count in zip(models, counts, strict=True):
             given = list(islice(waiting, count))
-            if place >= lanes:
-                with tf.control_dependencies([outputs[place - lanes]]):
+            if in_order and outputs:
+                with tf.control_dependencies(outputs[-1:]):
                     given = [tf.identity(x) for x in given]
-            output = model(given if count > 1 else given[0], training=False)
-            outputs.append(tf.reshape(output, [-1])[:1])
+            maps = tf.nest.flatten(model(given if count > 1 else given[0], training=False))
+            first = [tf.reshape(y, [-1])[:1] for y in maps]
+            outputs.append(tf.add_n(first) if len(first) > 1 else first[0])
         return outputs
 
     specs = [tf.TensorSpec((batch_size, *x.shape[1:]), tf.float32) for model in models for x in model.inputs]

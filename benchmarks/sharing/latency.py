@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from autonas_keras import LatencyTable
-from autonas_keras.spaces import CellSpace
+from autonas_keras.spaces import CellSpace, MobileSpace
 
-SPACES = {"darts": CellSpace.darts(), "nasbench201": CellSpace.nasbench201()}
+SPACES = {"darts": CellSpace.darts(), "nasbench201": CellSpace.nasbench201(), "ofa": MobileSpace.ofa()}
 NETWORKS = 30
 
 
@@ -34,6 +34,7 @@ def run(seeds: Sequence[int] = (0,)) -> Iterator[dict[str, Any]]:
                     "fastest_ms": float(frame["whole_ms"].min()),
                     "slowest_ms": float(frame["whole_ms"].max()),
                     "parts": len(table.milliseconds),
+                    "scale": table.conditions.scale,
                     "measure_seconds": measured - start,
                     "check_seconds": time.perf_counter() - measured,
                 }
