@@ -24,9 +24,7 @@ def build(hp: Any) -> keras.Model:
     layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3, "softmax")]
     model = keras.Sequential(layers)
     rate = hp.Float("rate", 1e-3, 1e-1, sampling="log")
-    model.compile(
-        keras.optimizers.SGD(rate), "sparse_categorical_crossentropy", metrics=["accuracy"], run_eagerly=True
-    )
+    model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy", metrics=["accuracy"], run_eagerly=True)
     return model
 
 

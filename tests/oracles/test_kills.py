@@ -34,7 +34,7 @@ def test_a_search_that_is_killed_at_random_moments_is_the_same(tmp_path: Path) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "kills"), [("RegularizedEvolution", 200), ("Genetic", 40), ("LocalSearch", 40)])
+@pytest.mark.parametrize(("name", "kills"), [("RegularizedEvolution", 60), ("Genetic", 15), ("LocalSearch", 15)])
 def test_many_kills_change_nothing(name: str, kills: int, tmp_path: Path) -> None:
     assert kill(name, tmp_path, kills)["kills"] >= kills
 
