@@ -54,7 +54,7 @@ def test_no_gradient_stays_registered_after_a_trial(tmp_path: Path) -> None:
     assert set(gradient_registry()) == before
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=100)
 def test_memory_is_flat_over_many_trials(tmp_path: Path) -> None:
     found: list[float] = []
 
