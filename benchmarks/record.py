@@ -36,6 +36,15 @@ def append(row: str, figures: Mapping[str, Any], folder: Path = RESULTS) -> Path
     return path
 
 
+def lines(row: str, folder: Path = RESULTS) -> list[dict[str, str]]:
+    """All lines of ``folder/row.csv``, none when it is not there."""
+    path = folder / f"{row}.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def short(value: Any) -> Any:
     """Floats with the digits that mean something."""
     return f"{value:.5g}" if isinstance(value, float) else value

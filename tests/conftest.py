@@ -23,6 +23,16 @@ import pytest  # noqa: E402
 DATA_FILES = ("nas_bench_201.csv.gz", "mnist_10k.npz", "cifar10_train_jpeg.npz", "cifar10_test_jpeg.npz")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first, so that no process ends with one of them alone: ``slow(seconds=...)``, then ``slow``."""
+
+    def seconds(item: pytest.Item) -> float:
+        mark = item.get_closest_marker("slow")
+        return 0 if mark is None else mark.kwargs.get("seconds", 10)
+
+    items.sort(key=seconds, reverse=True)
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of offline data that the variable AUTONAS_DATA names; without the variable the test is skipped."""

@@ -16,6 +16,7 @@ from autonas_keras.strategies.mutation import cell_parts
 
 ENCODINGS = ("auto", "one_hot", "adjacency", "path")
 COLUMNS = 512  # most columns of paths; longer paths are left out
+MANY = 32  # options of a number beyond which a column for each says less than it costs
 
 Edges = list[
     list[tuple[np.ndarray, np.ndarray]]
@@ -28,7 +29,8 @@ class Encoder:
     "one_hot": a column for each option of each choice, 1 where taken; an inactive choice is all zeros. "adjacency": how
     often a cell uses each operation on each edge. "path": whether a sequence of operations leads from an input of a
     cell to its output; operations "none" break a path. "auto": adjacency and path together, and the rank of options
-    that are numbers beside their one-hot columns. Choices outside cells are one-hot in all of them.
+    that are numbers beside their one-hot columns, or in their place when there are more than 32. Choices outside cells
+    are one-hot in all others.
 
     Args:
         space: The space of the architectures.
@@ -85,7 +87,8 @@ class Encoder:
         blocks = [np.zeros((len(indices), 0))]
         for choice in self._single:
             taken = indices[:, self._columns[choice.name]]
-            blocks.append((taken[:, None] == np.arange(len(choice.options))).astype(float))
+            if self._spread(choice):
+                blocks.append((taken[:, None] == np.arange(len(choice.options))).astype(float))
             if self._ranked(choice):
                 # The first option stays apart from an inactive choice.
                 places = np.append(np.argsort(np.argsort(choice.options)) + 1, 0)
@@ -106,7 +109,7 @@ class Encoder:
     def _names(self) -> list[str]:
         names = []
         for choice in self._single:
-            names += [f"{choice.name}={option}" for option in choice.options]
+            names += [f"{choice.name}={option}" for option in choice.options] if self._spread(choice) else []
             names += [f"rank of {choice.name}"] if self._ranked(choice) else []
         for prefix, part in self._cells.items():
             for kind in part.cell_types:
@@ -126,6 +129,10 @@ class Encoder:
     def _ranked(self, choice: Choice) -> bool:
         numbers = all(isinstance(option, (int, float)) and not isinstance(option, bool) for option in choice.options)
         return self.encoding == "auto" and numbers and len(choice.options) > 2
+
+    def _spread(self, choice: Choice) -> bool:
+        """Whether each option has a column."""
+        return not self._ranked(choice) or len(choice.options) <= MANY
 
     def _length(self, part: CellSpace) -> int:
         if self.longest is not None:

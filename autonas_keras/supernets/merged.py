@@ -303,4 +303,7 @@ def shared_cell(plan: CellPlan, training: bool, frozen: bool, dtype: str) -> Cal
         tf.TensorSpec((2, size), weight),
     )
     with tf.init_scope():
-        return tf.function(cell, autograph=False, input_signature=signature).get_concrete_function()
+        # Kept whole, the cells of one plan are prepared once for the processor, not each by itself.
+        whole = {"_noinline": True}
+        function = tf.function(cell, autograph=False, input_signature=signature, experimental_attributes=whole)
+        return function.get_concrete_function()

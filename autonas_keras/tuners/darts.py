@@ -38,7 +38,8 @@ class Darts(Method):
         search_shrink: Factor by which the supernet sees images of 24 pixels and more averaged down.
         search_epochs: Epochs of the search; chosen by the number of samples when None.
         search_batch_size: Samples in each of the two batches of a step; 64 or less when None.
-        search_learning_rate: First and last rate of SGD for the weights of the supernet.
+        search_learning_rate: First and last rate of SGD for the weights of the supernet; 0.1 and 0.001 when None, with
+            "gumbel" 0.025 and 0.001, since a drawn operation a step does not bear the larger one.
         search_weight_decay: L2 of those weights.
         alpha_learning_rate: Rate of Adam for the alphas.
         alpha_weight_decay: L2 of the alphas.
@@ -60,7 +61,7 @@ class Darts(Method):
     search_shrink: int = 2
     search_epochs: int | None = None
     search_batch_size: int | None = None
-    search_learning_rate: tuple[float, float] = (0.1, 0.001)
+    search_learning_rate: tuple[float, float] | None = None
     search_weight_decay: float = 3e-4
     alpha_learning_rate: float = 3e-3
     alpha_weight_decay: float = 1e-3
@@ -91,7 +92,7 @@ class Darts(Method):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
-        rates = self.search_learning_rate
+        rates = self.rates
         if not isinstance(rates, (tuple, list)) or len(rates) != 2 or not all(rate > 0 for rate in rates):
             raise ValueError(f"Expected search_learning_rate to be a first and a last positive rate, got {rates!r}.")
         if self.warmup_epochs is not None and self.warmup_epochs < 0:
@@ -99,6 +100,13 @@ class Darts(Method):
         for name in ("alpha_learning_rate", "alpha_weight_decay", "alpha_decay", "search_weight_decay"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"Expected {name} to be a number that is not negative, got {getattr(self, name)!r}.")
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """First and last rate of SGD for the weights of the supernet."""
+        if self.search_learning_rate is not None:
+            return self.search_learning_rate
+        return (0.025 if self.sampling == "gumbel" else 0.1), 0.001
 
     def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> DartsTuner:
         if not hypermodel.searched:
@@ -142,7 +150,7 @@ class DartsTuner(SupernetTuner):
             batch_size=size,
             seed=seed,
             directory=self._file("search"),
-            learning_rate=method.search_learning_rate,
+            learning_rate=method.rates,
             warmup_epochs=warmup,
             callbacks=[] if method.skip_limit is None else [SkipDominance(method.skip_limit, warmup)],
             verbose=self._fit["verbose"],
@@ -174,7 +182,7 @@ class DartsTuner(SupernetTuner):
         built = self.assemble(Network(supernet=layer, shrink=method.search_shrink))
         model = BilevelModel(alone(built.inputs), alone(built.outputs))
         model.compile(
-            keras.optimizers.SGD(method.search_learning_rate[0], momentum=0.9),
+            keras.optimizers.SGD(method.rates[0], momentum=0.9),
             keras.optimizers.Adam(method.alpha_learning_rate, beta_1=0.5, beta_2=0.999),
             order=method.order,
             weight_decay=method.search_weight_decay,

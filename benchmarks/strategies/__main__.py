@@ -14,10 +14,11 @@ from autonas_keras.spaces import close_names  # noqa: E402
 from benchmarks import record  # noqa: E402
 from benchmarks.strategies import STRATEGIES  # noqa: E402
 from benchmarks.strategies.cost import cost  # noqa: E402
+from benchmarks.strategies.oracle import oracle  # noqa: E402
 from benchmarks.strategies.tables import macro, nasbench201_cifar10, nasbench201_imagenet  # noqa: E402
 
 ROWS: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {
-    row.__name__: row for row in (nasbench201_cifar10, nasbench201_imagenet, macro, cost)
+    row.__name__: row for row in (nasbench201_cifar10, nasbench201_imagenet, macro, cost, oracle)
 }
 
 
@@ -43,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if text.partition(":")[0] not in STRATEGIES:
             sys.exit(f"Expected the name of a strategy, got {text!r}{close_names(text, STRATEGIES)}")
     given = {option: value for option, value in options.items() if value is not None}
-    if name == "cost" and given.keys() & {"runs", "jobs"}:
-        sys.exit("Expected the row cost without --runs and --jobs: it times one run, alone.")
+    if name in ("cost", "oracle") and given.keys() & {"runs", "jobs"}:
+        sys.exit(f"Expected the row {name} without --runs and --jobs: it times one run, alone.")
     for figures in ROWS[name](texts, **given):
         path = record.append(f"strategies_{name}", figures)
         print("  ".join(f"{figure}={record.short(value)}" for figure, value in figures.items()), flush=True)

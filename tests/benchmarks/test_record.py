@@ -21,6 +21,8 @@ def test_lines_are_appended_with_their_circumstances(tmp_path: Path) -> None:
     assert list(lines[0])[:7] == ["date", "commit", "cpu", "cores", "python", "tensorflow", "keras"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", lines[0]["date"])
     assert [entry.name for entry in tmp_path.iterdir()] == ["row.csv"]
+    assert record.lines("row", tmp_path) == lines
+    assert record.lines("none", tmp_path) == []
 
 
 def test_a_new_figure_gets_a_column_and_older_lines_stay(tmp_path: Path) -> None:

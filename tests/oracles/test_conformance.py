@@ -75,6 +75,7 @@ BRACKETS["test_conditional_numbers_take_many_values"] = "brackets decide how man
 @pytest.mark.slow
 class TestBayesianOptimization(OracleTestCase):
     oracle_class = oracles.BayesianOptimization
+    settings = {"num_initial_points": 15}  # each later one takes half a second to propose
     known_failures = {**NEVER_THE_MAXIMUM, **DRAWN}
 
 
@@ -95,6 +96,7 @@ class TestKerasTunersRandomSearch(OracleTestCase):
 @pytest.mark.slow
 class TestKerasTunersBayesianOptimization(OracleTestCase):
     oracle_class = host.BayesianOptimizationOracle
+    settings = {"num_initial_points": 15}
     known_failures = {**STOCK, **DRAWN}
 
 

@@ -13,6 +13,8 @@ import pytest
 from autonas_keras import oracles
 from autonas_keras.oracles.gradients import gradient_registry
 
+TRIALS = 60
+
 
 def build(hp: Any) -> keras.Model:
     """A small network, with activations whose gradients TensorFlow registers one by one."""
@@ -52,8 +54,8 @@ def test_no_gradient_stays_registered_after_a_trial(tmp_path: Path) -> None:
     assert set(gradient_registry()) == before
 
 
-@pytest.mark.slow
-def test_memory_is_flat_over_a_hundred_trials(tmp_path: Path) -> None:
+@pytest.mark.slow(seconds=100)
+def test_memory_is_flat_over_many_trials(tmp_path: Path) -> None:
     found: list[float] = []
 
     class Watched(keras_tuner.Tuner):
@@ -61,8 +63,9 @@ def test_memory_is_flat_over_a_hundred_trials(tmp_path: Path) -> None:
             super().on_trial_end(trial)
             found.append(resident())
 
-    oracle = oracles.RandomSearch(objective="val_loss", max_trials=100, seed=0)
+    oracle = oracles.RandomSearch(objective="val_loss", max_trials=TRIALS, seed=0)
     search(Watched(oracle=oracle, hypermodel=build, directory=str(tmp_path), project_name="search"))
-    assert len(found) == 100
+    assert len(found) == TRIALS
     # With KerasTuner's own oracle it is more than 10 MB for each trial.
-    assert found[-1] - found[19] < 80, f"{found[-1] - found[19]:.0f} MB more since the 20th trial"
+    growth = (found[-1] - found[19]) / (TRIALS - 20)
+    assert growth < 1, f"{growth:.1f} MB more with each trial since the 20th"

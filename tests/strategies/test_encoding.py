@@ -215,3 +215,9 @@ def test_a_choice_under_several_options_is_drawn_under_each() -> None:
 def test_nonsense_is_refused(arguments: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="Expected .* got"):
         Encoder(CellSpace.darts(), **arguments)  # type: ignore[arg-type]
+
+
+def test_a_number_of_many_options_has_its_rank_alone() -> None:
+    encoder = Encoder(Space((Choice("units", tuple(range(1, 41))), Choice("deep", (False, True)))))
+    assert encoder.names == ("rank of units", "deep=False", "deep=True")
+    np.testing.assert_allclose(encoder([{"units": 20, "deep": True}])[0], [0.5, 0.0, 1.0])

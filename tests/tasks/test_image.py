@@ -189,7 +189,7 @@ def test_options_of_darts_run_to_the_end(settings: dict[str, Any], tmp_path: Pat
     assert clf.best_architecture in TINY and clf.predict(x, verbose=0).shape == y.shape
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=50)
 def test_memory_stays_flat_over_searches(tmp_path: Path) -> None:
     import gc
     import resource

@@ -69,3 +69,9 @@ def test_augmentation_follows_the_images_and_the_wish() -> None:
 def test_epochs_that_nobody_said_fall_with_the_samples() -> None:
     counts = [default_epochs(samples, 32) for samples in (2, 1437, 10_000, 1_000_000)]
     assert counts == sorted(counts, reverse=True) and counts[0] == 60 and counts[-1] == 15
+
+
+def test_drawn_operations_learn_at_a_lower_rate() -> None:
+    assert tuners.Darts().rates == (0.1, 0.001)
+    assert tuners.Darts(sampling="gumbel").rates == (0.025, 0.001)
+    assert tuners.Darts(sampling="gumbel", search_learning_rate=(0.05, 0.01)).rates == (0.05, 0.01)
