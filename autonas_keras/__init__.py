@@ -16,6 +16,7 @@ from autonas_keras import (
 )
 from autonas_keras.blocks import (
     CellBlock,
+    ChainBlock,
     ClassificationHead,
     ConvBlock,
     DenseBlock,
@@ -27,6 +28,7 @@ from autonas_keras.blocks import (
     ImageInput,
     Input,
     Merge,
+    MobileBlock,
     Normalization,
     RegressionHead,
     ResNetBlock,
@@ -51,6 +53,7 @@ __all__ = [
     "Architecture",
     "AutoModel",
     "CellBlock",
+    "ChainBlock",
     "ClassificationHead",
     "ConvBlock",
     "DenseBlock",
@@ -65,6 +68,7 @@ __all__ = [
     "Input",
     "LatencyTable",
     "Merge",
+    "MobileBlock",
     "Normalization",
     "RNNBlock",
     "RegressionHead",

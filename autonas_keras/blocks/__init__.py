@@ -23,12 +23,17 @@ from autokeras import (
     XceptionBlock,
 )
 
-from autonas_keras.blocks.cell import CellBlock, Network, SearchedBlock
+from autonas_keras.blocks.by_space import searched_block
+from autonas_keras.blocks.cell import CellBlock
+from autonas_keras.blocks.chain import ChainBlock
 from autonas_keras.blocks.graph import Graph, alone
 from autonas_keras.blocks.heads import ClassificationHead, RegressionHead
+from autonas_keras.blocks.mobile import MobileBlock
+from autonas_keras.blocks.searched import Network, SearchedBlock
 
 __all__ = [
     "CellBlock",
+    "ChainBlock",
     "ClassificationHead",
     "ConvBlock",
     "DenseBlock",
@@ -41,6 +46,7 @@ __all__ = [
     "ImageInput",
     "Input",
     "Merge",
+    "MobileBlock",
     "Network",
     "Normalization",
     "RNNBlock",
@@ -55,4 +61,5 @@ __all__ = [
     "TextInput",
     "XceptionBlock",
     "alone",
+    "searched_block",
 ]

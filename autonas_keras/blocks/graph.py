@@ -18,9 +18,9 @@ from autokeras import nodes
 from autokeras.engine import block
 from autokeras.utils.utils import to_snake_case
 
-from autonas_keras.blocks.cell import Network, SearchedBlock
 from autonas_keras.blocks.heads import RegressionHead
 from autonas_keras.blocks.isolation import fresh_names
+from autonas_keras.blocks.searched import Network, SearchedBlock
 from autonas_keras.files import write_atomically
 from autonas_keras.spaces import JoinedSpace
 
@@ -76,7 +76,7 @@ class Graph(graph_module.Graph):
             ValueError: When no block is searched.
         """
         if not self.searched:
-            raise ValueError("Expected a graph with a searched block, got none; add a CellBlock.")
+            raise ValueError("Expected a graph with a searched block, got none; add one such as CellBlock.")
         return JoinedSpace({part.name: part.space for part in self.searched})
 
     @contextmanager

@@ -5,6 +5,7 @@ from autonas_keras.evaluation.costs import COSTS, architecture_costs, check_limi
 from autonas_keras.evaluation.latency import LatencyTable
 from autonas_keras.evaluation.mobile_costs import least_mobile_costs, mobile_costs
 from autonas_keras.evaluation.shared import InheritedScore, recalibrate
+from autonas_keras.evaluation.space_costs import least_space_costs, space_costs
 
 __all__ = [
     "COSTS",
@@ -16,8 +17,10 @@ __all__ = [
     "least_chain_costs",
     "least_costs",
     "least_mobile_costs",
+    "least_space_costs",
     "meets",
     "mobile_costs",
     "model_costs",
     "recalibrate",
+    "space_costs",
 ]

@@ -96,7 +96,9 @@ def _cells(space: Space, architecture: Architecture, name: str = "") -> Iterator
             note = "operations on its two inputs have stride 2" if kind == "reduction" else ""
             yield space.cell(architecture, kind), f"{name}{title}", note
     else:
-        raise ValueError(f"Expected a space of cells to draw, got {type(space).__name__}.")
+        raise ValueError(
+            f"Expected a space of cells to draw, got {type(space).__name__}; print the architecture, which says all of it."
+        )
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """What may be searched: choices, spaces, architectures and the notations of cells. No Keras in here."""
 
 from autonas_keras.spaces.architecture import Architecture
-from autonas_keras.spaces.cell import SPACES, CellSpace, get_space
+from autonas_keras.spaces.cell import CellSpace
 from autonas_keras.spaces.chain import ChainSpace
 from autonas_keras.spaces.choice import Choice, Option
 from autonas_keras.spaces.genotype import DARTS_V1, DARTS_V2, Cell, Genotype
 from autonas_keras.spaces.mobile import MobileSpace
 from autonas_keras.spaces.mobile_plan import MobileBlock, MobilePlan
+from autonas_keras.spaces.named import SPACES, get_space
 from autonas_keras.spaces.notations import from_enas_arc, from_nasbench201, to_enas_arc, to_nasbench201
 from autonas_keras.spaces.operations import (
     DARTS_OPERATIONS,

@@ -310,22 +310,3 @@ class CellSpace(Space):
                     table[rows[node, state], self.operations.index(operation)] += 1.0
             tables[kind] = table
         return tables
-
-
-SPACES = {"darts": CellSpace.darts, "nasnet": CellSpace.nasnet, "nasbench201": CellSpace.nasbench201}
-
-
-def get_space(space: str | Space, **changes: Any) -> Space:
-    """A space by name ("darts", "nasnet", "nasbench201") or the space itself.
-
-    Raises:
-        ValueError: When the name is unknown (close names are given).
-        TypeError: When it is neither a name nor a space.
-    """
-    if isinstance(space, Space):
-        return space
-    if not isinstance(space, str):
-        raise TypeError(f"Expected a space or the name of one, got {type(space).__name__}.")
-    if space not in SPACES:
-        raise ValueError(f"Expected the name of a space, got {space!r}{close_names(space, SPACES)}.")
-    return SPACES[space](**changes)

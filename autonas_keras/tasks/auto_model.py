@@ -15,11 +15,11 @@ from autokeras.engine.head import Head
 from autokeras.engine.node import Node
 from autokeras.engine.tuner import AutoTuner
 
-from autonas_keras.blocks import CellBlock, Graph, Merge, Normalization, RegressionHead
+from autonas_keras.blocks import Graph, Merge, Normalization, RegressionHead, searched_block
 from autonas_keras.evaluation import check_limits
 from autonas_keras.oracles import distributed
 from autonas_keras.reporting import plot_architecture
-from autonas_keras.spaces import Architecture, CellSpace
+from autonas_keras.spaces import Architecture, Space
 from autonas_keras.tasks import convert
 from autonas_keras.tasks.data import check_batch_size, fingerprint
 from autonas_keras.tasks.facts import check_objective, graph_facts
@@ -42,8 +42,9 @@ class AutoModel(auto_model.AutoModel):
         overwrite: Whether to remove a search that is in the folder; otherwise it is gone on with.
         seed: Seed of the search, 0 too; a search without one draws it and keeps it in its folder.
         max_model_size: Most parameters of a network, as in AutoKeras; the same as ``limits={"params": ...}``.
-        space: Where images go into heads without blocks between: the space of cells, by name (the network then has
-            as many cells as its images ask for) or as an object.
+        space: Where images go into heads without blocks between: the space of cells, chains or mobile networks, as an
+            object or by name ("darts", "nasbench_macro", "mobile" and others; the network is then fitted to the
+            images).
         limits: Upper bounds of "params" and "flops" of a network.
         **settings: Settings of the method, such as ``search_epochs=30``.
 
@@ -65,14 +66,14 @@ class AutoModel(auto_model.AutoModel):
         seed: int | None = None,
         max_model_size: int | None = None,
         *,
-        space: str | CellSpace = "darts",
+        space: str | Space = "darts",
         limits: Mapping[str, float] | None = None,
         **settings: Any,
     ) -> None:
         # Not AutoKeras's __init__: it seeds NumPy's global generator, and takes seed 0 for none.
         self.inputs = tree.flatten(inputs)
         self.outputs = tree.flatten(outputs)
-        CellBlock(space)  # refuses what is no space of cells
+        searched_block(space)  # refuses what no block searches
         self.space = space
         self.overwrite = overwrite
         self.limits = check_limits(limits)
@@ -151,7 +152,7 @@ class AutoModel(auto_model.AutoModel):
         middle = []
         for node in self.inputs:
             if isinstance(node, nodes.ImageInput):
-                middle.append(tree.flatten(CellBlock(self.space)(Normalization()(node)))[0])
+                middle.append(tree.flatten(searched_block(self.space)(Normalization()(node)))[0])
             else:
                 middle.append(tree.flatten(node.get_block()(node))[0])
         merged = tree.flatten(Merge()(middle))[0] if len(middle) > 1 else middle[0]

@@ -89,6 +89,8 @@ class SearchTuner(AutoTuner):
                 self._finish_work()
         elif (path / "oracle.json").exists() and not (path / "tuner0.json").exists():
             self.oracle.reload()
+        for block in hypermodel.searched:
+            block.recall(self.oracle.get_space())
 
     # State
 
@@ -270,7 +272,7 @@ class SearchTuner(AutoTuner):
             raise RuntimeError(f"Expected a trial that completes, got {len(messages)} that failed:\n{messages[-1]}")
         raise ValueError(
             f"Expected a network within the limits {self.limits}, got none in {len(self.oracle.trials)} proposals; "
-            "raise the limits or max_trials, or take a space of fewer cells or channels."
+            "raise the limits or max_trials, or take a space of smaller networks."
         )
 
     def _build_hypermodel(self, hp: Any) -> keras.Model:

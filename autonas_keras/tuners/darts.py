@@ -111,6 +111,12 @@ class Darts(Method):
     def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> DartsTuner:
         if not hypermodel.searched:
             raise ValueError("Expected a graph with a searched block for tuner 'darts', got none; add a CellBlock.")
+        for block in hypermodel.searched:
+            if not isinstance(block.space, CellSpace):
+                raise ValueError(
+                    f"Expected a space of cells for tuner 'darts', got {type(block.space).__name__} in {block.name}; "
+                    "take tuner 'spos' or 'evolution', or a CellSpace."
+                )
         if self.search_cells < 3 and any(
             isinstance(block.space, CellSpace) and block.space.topology != "dense" for block in hypermodel.searched
         ):

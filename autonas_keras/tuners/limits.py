@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from autonas_keras.blocks import Graph
-from autonas_keras.evaluation import architecture_costs, least_costs, meets, model_costs
+from autonas_keras.evaluation import least_space_costs, meets, model_costs, space_costs
 from autonas_keras.spaces import Architecture, Option, Space
 
 
@@ -33,7 +33,7 @@ class GraphCosts:
 
     def _inside(self, architecture: Mapping[str, Option]) -> dict[str, int]:
         point = architecture if isinstance(architecture, Architecture) else Architecture(tuple(architecture.items()))
-        parts = [architecture_costs(space, point.scope(name), shape, 1) for name, (space, shape) in self.blocks.items()]
+        parts = [space_costs(space, point.scope(name), shape, 1) for name, (space, shape) in self.blocks.items()]
         return {name: sum(part[name] for part in parts) for name in ("params", "flops")}
 
     def of(self, architecture: Mapping[str, Option]) -> dict[str, int]:
@@ -43,7 +43,7 @@ class GraphCosts:
 
     def least(self) -> dict[str, int]:
         """The least of each cost that any architecture has."""
-        parts = [least_costs(space, shape, 1) for space, shape in self.blocks.values()]
+        parts = [least_space_costs(space, shape, 1) for space, shape in self.blocks.values()]
         return {name: self.outside[name] + sum(part[name] for part in parts) for name in self.outside}
 
 
@@ -58,7 +58,7 @@ def check_feasible(costs: GraphCosts, space: Space, limits: Mapping[str, float])
         if least[name] > limit:
             raise ValueError(
                 f"Expected limits that some architecture meets, got {name} <= {limit:,}; the nearest that is feasible "
-                f"is {name} <= {least[name]:,}, or take a space of fewer cells or channels."
+                f"is {name} <= {least[name]:,}, or take a space of smaller networks."
             )
     if limits:
         found = _lighten(space.default(), space, costs, limits, lambda architecture: 0.0)
@@ -67,7 +67,7 @@ def check_feasible(costs: GraphCosts, space: Space, limits: Mapping[str, float])
             got = ", ".join(f"{name} <= {limit:,}" for name, limit in limits.items())
             raise ValueError(
                 f"Expected limits that some architecture meets at once, got {got}; the nearest that is feasible is "
-                f"{nearest}, or take a space of fewer cells or channels."
+                f"{nearest}, or take a space of smaller networks."
             )
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 import tree
 from autokeras.nodes import ImageInput
 
-from autonas_keras.blocks import ClassificationHead, Graph, Network, alone
+from autonas_keras.blocks import CellBlock, ClassificationHead, Graph, Network, alone
 from autonas_keras.blocks.isolation import fresh_names, own_randomness
 from autonas_keras.layers import DropPath, copy_weights
 from autonas_keras.training import fit_resumable, steps_per_epoch
@@ -63,6 +63,7 @@ def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, ke
     x, y = data
     large = plan.regularise and len(tree.flatten(x)[0]) >= LARGE
     rate = (0.2 if large else 0.0) if plan.method.drop_path is None else plan.method.drop_path
+    rate = rate if any(isinstance(block, CellBlock) for block in graph.searched) else 0.0
     weight = (0.4 if large else 0.0) if plan.method.auxiliary is None else plan.method.auxiliary
     special = plan.regularise and bool(rate or (weight and _takes_auxiliary(graph)))
     network = Network(cells=plan.method.cells, channels=plan.method.channels)
@@ -151,7 +152,8 @@ def _named(graph: Graph, y: Any, model: keras.Model) -> Any:
 
 def _takes_auxiliary(graph: Graph) -> bool:
     heads = [node.in_blocks[0] for node in graph.outputs]
-    return len(graph.searched) == 1 and len(heads) == 1 and isinstance(heads[0], ClassificationHead)
+    cells = len(graph.searched) == 1 and isinstance(graph.searched[0], CellBlock)
+    return cells and len(heads) == 1 and isinstance(heads[0], ClassificationHead)
 
 
 def _with_auxiliary(graph: Graph, model: keras.Model) -> keras.Model:

@@ -20,9 +20,9 @@ import tree
 from autonas_keras.blocks import Graph, Network, alone
 from autonas_keras.evaluation import InheritedScore
 from autonas_keras.oracles import Given
-from autonas_keras.spaces import Architecture, CellSpace
+from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, MobileSpace, Space
 from autonas_keras.strategies import Genetic, Reinforce, Strategy
-from autonas_keras.supernets import PathCell
+from autonas_keras.supernets import PathCell, PathChain, PathMobile, PathSupernet
 from autonas_keras.training import (
     ControllerSampling,
     ControllerTraining,
@@ -223,10 +223,16 @@ class OneShotTuner(SupernetTuner):
     def _supernet(self) -> PathModel:
         method = self.method
 
-        def layer(space: CellSpace, name: str) -> PathCell:
-            channels = method.search_channels or -(-space.channels // 2)
+        def layer(space: Space, name: str) -> PathSupernet:
             # Two blocks of one space must not start alike.
             seed = self.seed + zlib.crc32(name.encode())
+            if isinstance(space, MobileSpace):
+                return PathMobile(space, seed=seed, name=name)
+            if isinstance(space, ChainSpace):
+                channels = method.search_channels or -(-space.stem // 2)
+                return PathChain(space.resized(channels / space.stem), seed=seed, name=name)
+            assert isinstance(space, CellSpace)
+            channels = method.search_channels or -(-space.channels // 2)
             return PathCell(space.resized(method.search_cells, channels), seed=seed, name=name)
 
         built = self.assemble(Network(supernet=layer, shrink=method.search_shrink))

@@ -20,7 +20,9 @@ class StrategyMethod(TrialMethod):
     renamed: ClassVar[Mapping[str, str]] = {}  # settings whose names the training of networks takes
 
     def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> TrialTuner:
-        space = hypermodel.space if hypermodel.searched else None
+        # A space that is fitted to the images is read from the hyperparameters once they are declared.
+        fixed = hypermodel.searched and all(block.fixed for block in hypermodel.searched)
+        space = hypermodel.space if fixed else None
         return super().make(hypermodel, project, limits, space=space, **kwargs)
 
     def oracle(self, **kwargs: Any) -> oracles.DurableOracle:

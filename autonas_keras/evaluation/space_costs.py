@@ -1,0 +1,51 @@
+"""The costs of an architecture of any space whose networks are known, without building it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from autonas_keras.evaluation.chain_costs import chain_costs, least_chain_costs
+from autonas_keras.evaluation.costs import architecture_costs, least_costs
+from autonas_keras.evaluation.mobile_costs import least_mobile_costs, mobile_costs
+from autonas_keras.spaces import CellSpace, ChainSpace, MobileSpace, Option, Space
+
+# How the costs of an architecture are counted, and the least of any.
+COUNTS: dict[type[Space], tuple[Callable[..., dict[str, int]], Callable[..., dict[str, int]]]] = {
+    CellSpace: (architecture_costs, least_costs),
+    ChainSpace: (chain_costs, least_chain_costs),
+    MobileSpace: (mobile_costs, least_mobile_costs),
+}
+
+
+def space_costs(
+    space: Space, architecture: Mapping[str, Option], input_shape: tuple[int, ...], classes: int
+) -> dict[str, int]:
+    """Parameters and multiply-adds of the network of an architecture: ``model_costs`` gives the same.
+
+    Args:
+        space: A space of cells, chains or mobile networks, with the sizes of the network.
+        architecture: A point of it.
+        input_shape: (height, width, channels) of the images.
+        classes: Outputs of the dense layer after global average pooling.
+
+    Raises:
+        TypeError: When the networks of the space are not known.
+    """
+    return _counts(space)[0](space, architecture, input_shape, classes)
+
+
+def least_space_costs(space: Space, input_shape: tuple[int, ...], classes: int) -> dict[str, int]:
+    """The least of each cost that any architecture of the space has, as of ``space_costs``.
+
+    Raises:
+        TypeError: When the networks of the space are not known.
+    """
+    return _counts(space)[1](space, input_shape, classes)
+
+
+def _counts(space: Space) -> tuple[Callable[..., dict[str, int]], Callable[..., dict[str, int]]]:
+    for kind, counts in COUNTS.items():
+        if isinstance(space, kind):
+            return counts
+    known = ", ".join(kind.__name__ for kind in COUNTS)
+    raise TypeError(f"Expected a space of one of {known} to count costs of, got {type(space).__name__}.")

@@ -1,0 +1,135 @@
+"""Searched blocks of every kind of space."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+
+from autonas_keras import blocks
+from autonas_keras.evaluation import model_costs
+from autonas_keras.spaces import CellSpace, ChainSpace, JoinedSpace, MobileSpace
+from autonas_keras.supernets import PathChain, PathMobile
+from autonas_keras.tuners.limits import GraphCosts, check_feasible
+
+CHAIN = ChainSpace(("identity", "mbconv_k3_e2"), stages=((2, 8, 2),), stem=4, tail=8)
+MOBILE = MobileSpace(((2, 4), (4,)), depths=(1, 2), kernels=(3, 5), expansions=(1, 2), head=8, resolutions=(4, 8))
+CELL = CellSpace(operations=("max_pool_3x3", "skip_connect", "conv_1x1"), nodes=1, cells=2, channels=2)
+KINDS = {"chain": CHAIN, "mobile": MOBILE}
+every = pytest.mark.parametrize("kind", KINDS)
+
+
+def graph_of(space: Any, shape: tuple[int, ...] = (8, 8)) -> blocks.Graph:
+    image = blocks.ImageInput()
+    head = blocks.ClassificationHead(loss="categorical_crossentropy")
+    out = head(blocks.searched_block(space)(blocks.Normalization()(image)))
+    graph = blocks.Graph(image, out, optimizer=keras.optimizers.SGD)
+    graph.set_io_shapes(([np.array([9, *shape])], [np.array([9, 3])]))
+    return graph
+
+
+def assembled(graph: blocks.Graph, architecture: Any = None, network: Any = None) -> keras.Model:
+    hp = keras_tuner.HyperParameters()
+    hp.values = dict(architecture or {})
+    with graph.building(network or blocks.Network()):
+        return graph.assemble(hp)
+
+
+@every
+def test_the_block_of_a_space_declares_all_of_it(kind: str) -> None:
+    hp = keras_tuner.HyperParameters()
+    graph = graph_of(KINDS[kind])
+    assert graph.assemble(hp).output_shape == (None, 3)
+    names = [choice.name for choice, _ in KINDS[kind].walk()]
+    assert list(dict.fromkeys(e.name for e in hp.space)) == [f"{kind}_block_1/{name}" for name in dict.fromkeys(names)]
+
+
+@every
+def test_supernet_and_network_give_features_of_as_many_channels(kind: str) -> None:
+    graph, layer = graph_of(KINDS[kind], (9, 7, 3)), {"chain": PathChain, "mobile": PathMobile}[kind]
+    networks = [blocks.Network(), blocks.Network(supernet=lambda space, name: layer(space, name=name))]
+    heads = [assembled(graph, network=network).get_layer("classification_head_1_logits") for network in networks]
+    assert heads[0].kernel.shape == heads[1].kernel.shape
+
+
+@pytest.mark.parametrize("spaces", [(CHAIN,), (MOBILE,), (CHAIN, MOBILE, CELL)], ids=len)
+def test_costs_of_a_graph_equal_those_of_its_networks(spaces: tuple[Any, ...]) -> None:
+    image = blocks.ImageInput()
+    parts = [blocks.SpatialReduction("global_avg")(blocks.searched_block(space)(image)) for space in spaces]
+    merged = blocks.Merge("concatenate")(parts) if len(parts) > 1 else parts[0]
+    graph = blocks.Graph(image, blocks.ClassificationHead(loss="mse")(merged), optimizer=keras.optimizers.SGD)
+    graph.set_io_shapes(([np.array([9, 12, 12, 3])], [np.array([9, 3])]))
+    hp = keras_tuner.HyperParameters()
+    costs = GraphCosts(graph, graph.assemble(hp), graph.space.read(hp))
+    rng = np.random.default_rng(0)
+    for _ in range(2):
+        architecture = graph.space.sample(rng)
+        found = model_costs(assembled(graph, architecture))
+        assert costs.of(architecture) == found
+        assert all(costs.least()[name] <= found[name] for name in found)
+    with pytest.raises(ValueError, match="the nearest that is feasible"):
+        check_feasible(costs, graph.space, {"flops": costs.least()["flops"] - 1})
+
+
+def test_a_mobile_space_by_name_takes_its_resolutions_from_the_images() -> None:
+    graph = graph_of("mobile", (28, 28))
+    hp = keras_tuner.HyperParameters()
+    graph.assemble(hp)
+    space = graph.searched[0].space
+    assert space.resolutions == (16, 20, 24, 28) and space == MobileSpace.small(28)
+    again = graph_of("mobile", (28, 28)).searched[0]
+    again.recall(hp)
+    assert again.space == space and again.space.read(hp_of(hp, again.name)) in space
+
+
+def hp_of(hp: Any, name: str) -> Any:
+    """Hyperparameters whose names are those inside the block."""
+    found = keras_tuner.HyperParameters()
+    found.values = {key.removeprefix(f"{name}/"): value for key, value in hp.values.items()}
+    return found
+
+
+def test_a_space_by_name_suits_small_and_large_images() -> None:
+    for shape in ((8, 8), (150, 130, 3)):
+        graph = graph_of("mobile", shape)
+        assembled(graph)
+        space = graph.searched[0].space
+        assert max(space.resolutions) <= 76 and space.stem_stride == (1 if shape[0] == 8 else 2)
+
+
+@pytest.mark.parametrize("space", ["mobile", "nasbench_macro", CHAIN, MOBILE], ids=str)
+def test_a_graph_of_chains_or_mobile_networks_survives_its_file(space: Any, tmp_path: Path) -> None:
+    graph = graph_of(space)
+    graph.save(str(tmp_path / "graph"))
+    loaded = blocks.Graph.from_config(json.loads((tmp_path / "graph").read_text()))
+    assert loaded.get_config() == graph.get_config()
+    assert loaded.searched[0].space == graph.searched[0].space
+    assert loaded.searched[0].sized == (not isinstance(space, str))
+
+
+def test_a_chain_is_built_as_wide_as_asked() -> None:
+    model = assembled(graph_of(CHAIN), network=blocks.Network(channels=8))
+    assert model.get_layer("stem_conv").filters == 8
+
+
+def test_sizes_that_a_kind_of_network_does_not_have_are_refused() -> None:
+    with pytest.raises(ValueError, match="no cells for a space of chains"):
+        assembled(graph_of(CHAIN), network=blocks.Network(cells=3))
+    with pytest.raises(ValueError, match="no channels for a space of mobile networks"):
+        assembled(graph_of(MOBILE), network=blocks.Network(channels=3))
+
+
+def test_wrong_spaces_are_refused() -> None:
+    with pytest.raises(TypeError, match="a space of chains for a ChainBlock"):
+        blocks.ChainBlock("mobile")
+    with pytest.raises(TypeError, match="a space of mobile networks for a MobileBlock"):
+        blocks.MobileBlock(CHAIN)
+    with pytest.raises(TypeError, match="Expected a space of one of CellSpace, ChainSpace, MobileSpace"):
+        blocks.searched_block(JoinedSpace({"a": CHAIN}))
+    with pytest.raises(ValueError, match="did you mean 'mobile'"):
+        blocks.searched_block("mobil")

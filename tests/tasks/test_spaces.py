@@ -1,0 +1,50 @@
+"""Tasks on every kind of space."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autonas_keras.spaces import ChainSpace, MobileSpace
+from autonas_keras.tasks import ImageClassifier
+from tests.tasks.small import digits
+
+CHAIN = ChainSpace(("identity", "mbconv_k3_e2"), stages=((2, 8, 2),), stem=4)
+MOBILE = MobileSpace(((2, 4),), depths=(1, 2), kernels=(3, 5), expansions=2, head=8, resolutions=(4, 8))
+
+
+def fitted(folder: Path, **settings: Any) -> ImageClassifier:
+    x, y = digits(80)
+    clf = ImageClassifier(directory=folder, seed=0, **settings)
+    clf.fit(x, y, epochs=1, batch_size=16, verbose=0)
+    return clf
+
+
+@pytest.mark.parametrize(("space", "tuner"), [(CHAIN, "random"), ("mobile", "evolution")], ids=["chain", "mobile"])
+def test_strategies_search_chains_and_mobile_networks(space: Any, tuner: str, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"space": space, "tuner": tuner, "max_trials": 2}
+    clf = fitted(tmp_path, **settings)
+    assert clf.best_architecture in clf.tuner.result_space
+    assert len(clf.leaderboard()) == 2
+    x, _ = digits(20)
+    again = ImageClassifier(directory=tmp_path, seed=0, **settings)
+    assert again.best_architecture == clf.best_architecture and again.best_architecture in again.tuner.result_space
+    np.testing.assert_array_equal(again.predict(x, verbose=0), clf.predict(x, verbose=0))
+    with pytest.raises(ValueError, match="Expected a space of cells to draw"):
+        clf.plot_architecture(tmp_path / "network.svg")
+
+
+@pytest.mark.parametrize(("space", "tuner"), [(CHAIN, "spos"), (CHAIN, "enas"), (MOBILE, "spos")])
+def test_shared_weights_search_chains_and_mobile_networks(space: Any, tuner: str, tmp_path: Path) -> None:
+    own = {"evaluations": 6, "population_size": 4} if tuner == "spos" else {"controller_steps": 3, "samples": 3}
+    clf = fitted(tmp_path, space=space, tuner=tuner, search_epochs=2, search_batch_size=20, **own)
+    assert clf.best_architecture in space
+    assert clf.leaderboard()["params"][0] > 0
+
+
+def test_darts_refuses_what_has_no_cells(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a space of cells for tuner 'darts', got ChainSpace in chain_block_1"):
+        ImageClassifier(directory=tmp_path, space=CHAIN, tuner="darts")
