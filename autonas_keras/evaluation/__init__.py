@@ -1,7 +1,15 @@
 """What an architecture costs and is worth."""
 
 from autonas_keras.evaluation.chain_costs import chain_costs, least_chain_costs
-from autonas_keras.evaluation.costs import COSTS, architecture_costs, check_limits, least_costs, meets, model_costs
+from autonas_keras.evaluation.costs import (
+    COSTS,
+    architecture_costs,
+    check_limits,
+    least_costs,
+    meets,
+    model_costs,
+    operation_costs,
+)
 from autonas_keras.evaluation.latency import LatencyTable
 from autonas_keras.evaluation.mobile_costs import least_mobile_costs, mobile_costs
 from autonas_keras.evaluation.shared import InheritedScore, recalibrate
@@ -21,6 +29,7 @@ __all__ = [
     "meets",
     "mobile_costs",
     "model_costs",
+    "operation_costs",
     "recalibrate",
     "space_costs",
 ]

@@ -11,6 +11,7 @@ from numbers import Real
 from typing import Any
 
 import keras
+import numpy as np
 
 from autonas_keras.layers.network import STEM_WIDTH, cell_channels, cell_kind, edge_strides
 from autonas_keras.layers.operations import BUILT_IN, OPERATIONS, operation_model
@@ -152,6 +153,40 @@ def _least(space: CellSpace, table: _Table, used: Mapping[str, set[int]], key: s
             else:
                 total += sum(sorted(least)[:2])
     return total
+
+
+def operation_costs(space: CellSpace, input_shape: tuple[int, ...], cost: str = "flops") -> dict[str, np.ndarray]:
+    """What the operations of a network cost on each edge, in all cells of a type, shape (edges, operations).
+
+    Args:
+        space: The space, with the number of cells and channels of the network.
+        input_shape: (height, width, channels) of the images.
+        cost: "params" or "flops".
+
+    Raises:
+        ValueError: When the cost is neither.
+    """
+    if cost not in COSTS:
+        raise ValueError(f"Expected a cost of {' and '.join(COSTS)}, got {cost!r}{close_names(cost, COSTS)}.")
+    height, width, channels = input_shape
+    table = _table(space, (height, width, channels), 1, _builders(space))
+    return {
+        kind: np.array(
+            [
+                [
+                    sum(
+                        getattr(cell.operations[canonical(name), state < space.inputs], cost)
+                        for cell in table.cells
+                        if cell.kind == kind
+                    )
+                    for name in space.operations
+                ]
+                for _, state in space.edges
+            ],
+            dtype=np.float64,
+        )
+        for kind in space.cell_types
+    }
 
 
 @dataclass(frozen=True)

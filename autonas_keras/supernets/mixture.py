@@ -134,6 +134,25 @@ class MixtureLayer(keras.layers.Layer):
             values.append(tf.reduce_mean(-tf.reduce_sum(tf.exp(log) * log, axis=-1)))
         return tf.add_n(values) / len(values)
 
+    def expected(self, costs: Mapping[str, np.ndarray]) -> tf.Tensor:
+        """The cost that an architecture drawn by the alphas has in the mean, a scalar.
+
+        Where a node keeps two of its inputs, each of them counts with the share that is kept.
+
+        Args:
+            costs: What an operation costs on an edge, shape (edges, operations), for each cell type.
+
+        Reference: Cai, Zhu, Han, "ProxylessNAS", ICLR 2019, equation 6.
+        """
+        space = self.space
+        kept = [1.0 if space.topology == "dense" else min(1.0, 2 / node) for node, _ in space.edges]
+        values = []
+        for kind, alpha in self.alphas.items():
+            table = np.asarray(costs[kind]) * np.array(kept)[:, None]
+            soft = tf.nn.softmax(tf.convert_to_tensor(alpha), axis=-1)
+            values.append(tf.reduce_sum(soft * tf.constant(table, soft.dtype)))
+        return tf.add_n(values)
+
     def architecture(self) -> Architecture:
         """The architecture that the alphas favour."""
         weights = {}

@@ -5,7 +5,7 @@ Reference: Liu, Simonyan, Yang, "DARTS: Differentiable Architecture Search", ICL
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -42,6 +42,7 @@ class BilevelModel(keras.Model):
         alpha_weight_decay: float = 0.0,
         alpha_decay: float = 0.0,
         clip_norm: float | None = None,
+        alpha_penalty: Callable[[], tf.Tensor] | None = None,
         **kwargs: Any,
     ) -> None:
         """Set optimizers and loss.
@@ -56,6 +57,7 @@ class BilevelModel(keras.Model):
                 away; ``fit_bilevel`` raises it from zero along the epochs. Source: Ye et al., "beta-DARTS: Beta-Decay
                 Regularization", CVPR 2022, equation 11.
             clip_norm: Global norm that the gradients of the weights are clipped to.
+            alpha_penalty: Function that gives what else the alphas keep small, a scalar, such as an expected cost.
             **kwargs: loss, metrics and what else keras.Model.compile takes; losses are not scaled for float16, since
                 clipping and decay would see the scale (bfloat16 needs none).
 
@@ -72,7 +74,7 @@ class BilevelModel(keras.Model):
         self.alpha_optimizer = keras.optimizers.get(alpha_optimizer)
         self.order = order
         self.weight_decay, self.alpha_weight_decay = float(weight_decay), float(alpha_weight_decay)
-        self.clip_norm = clip_norm
+        self.clip_norm, self.alpha_penalty = clip_norm, alpha_penalty
         self.full_alpha_decay = float(alpha_decay)
         self.alpha_decay = keras.Variable(self.full_alpha_decay, trainable=False, name="alpha_decay")
         self._alphas_move = True
@@ -169,10 +171,12 @@ class BilevelModel(keras.Model):
 
     def _alpha_penalty(self) -> tf.Tensor:
         alphas = [tf.convert_to_tensor(alpha) for alpha in self.architecture_weights if len(alpha.shape) == 2]
+        other = tf.constant(0.0) if self.alpha_penalty is None else self.alpha_penalty()
         if not alphas:
-            return tf.constant(0.0)
+            return other
         values = [tf.reduce_mean(tf.reduce_logsumexp(alpha, axis=-1)) for alpha in alphas]
-        return tf.cast(self.alpha_decay, alphas[0].dtype) * tf.add_n(values) / len(values)
+        decay = tf.cast(self.alpha_decay, alphas[0].dtype) * tf.add_n(values) / len(values)
+        return decay + tf.cast(other, decay.dtype)
 
     def alpha_gradients(self, train: Any, validation: Any) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Validation loss and its gradients with respect to the alphas, first or second order as compiled.

@@ -6,15 +6,17 @@ Reference: Liu, Simonyan, Yang, "DARTS: Differentiable Architecture Search", ICL
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
+import tensorflow as tf
 import tree
 
 from autonas_keras.blocks import Graph, Network, alone
+from autonas_keras.evaluation import operation_costs
 from autonas_keras.oracles import Given
 from autonas_keras.spaces import Architecture, CellSpace, close_names
 from autonas_keras.supernets import CellSupernet
@@ -45,6 +47,9 @@ class Darts(Method):
         alpha_weight_decay: L2 of the alphas.
         alpha_decay: Last factor of the penalty of beta-DARTS, which grows from zero; it is what keeps a search from
             collapsing to skip connections. The bare paper has 0.
+        cost: "params" or "flops", of which ``cost_weight`` makes the alphas sparing.
+        cost_weight: Factor of the cost that the alphas expect, as a multiple of the cost before the search; 0 leaves
+            costs to ``limits``. Source: Cai, Zhu, Han, "ProxylessNAS", ICLR 2019, equations 6 and 7.
         partial_channels: One of this many parts of the channels passes the operations (PC-DARTS).
         sampling: "softmax" for the mixture, or "gumbel" for one drawn operation an edge (GDAS).
         warmup_epochs: Epochs at the start in which alphas stay; a fifth of the search when None.
@@ -66,6 +71,8 @@ class Darts(Method):
     alpha_learning_rate: float = 3e-3
     alpha_weight_decay: float = 1e-3
     alpha_decay: float = 5.0
+    cost: str = "flops"
+    cost_weight: float = 0.0
     partial_channels: int = 1
     sampling: str = "softmax"
     warmup_epochs: int | None = None
@@ -76,7 +83,11 @@ class Darts(Method):
         super().__post_init__()
         if self.order not in (1, 2):
             raise ValueError(f"Expected order to be 1 or 2, got {self.order!r}.")
-        for name, options in (("sampling", ("softmax", "gumbel")), ("selection", ("alpha", "perturbation"))):
+        for name, options in (
+            ("sampling", ("softmax", "gumbel")),
+            ("selection", ("alpha", "perturbation")),
+            ("cost", ("params", "flops")),
+        ):
             if getattr(self, name) not in options:
                 close = close_names(str(getattr(self, name)), options)
                 raise ValueError(f"Expected {name} to be one of {options}, got {getattr(self, name)!r}{close}.")
@@ -97,7 +108,7 @@ class Darts(Method):
             raise ValueError(f"Expected search_learning_rate to be a first and a last positive rate, got {rates!r}.")
         if self.warmup_epochs is not None and self.warmup_epochs < 0:
             raise ValueError(f"Expected warmup_epochs not to be negative, got {self.warmup_epochs!r}.")
-        for name in ("alpha_learning_rate", "alpha_weight_decay", "alpha_decay", "search_weight_decay"):
+        for name in ("alpha_learning_rate", "alpha_weight_decay", "alpha_decay", "cost_weight", "search_weight_decay"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"Expected {name} to be a number that is not negative, got {getattr(self, name)!r}.")
 
@@ -195,9 +206,24 @@ class DartsTuner(SupernetTuner):
             alpha_weight_decay=method.alpha_weight_decay,
             alpha_decay=method.alpha_decay,
             clip_norm=5.0,
+            alpha_penalty=self._cost_penalty(model) if method.cost_weight else None,
             **self.graph.compile_arguments(),
         )
         return model
+
+    def _cost_penalty(self, model: BilevelModel) -> Callable[[], tf.Tensor]:
+        """The expected cost of the networks that alphas stand for, as a multiple of that of even alphas."""
+        method = self.method
+        assert self.costs is not None
+        tables = {layer.name: operation_costs(*self.costs.blocks[layer.name], method.cost) for layer in model.supernets}
+        even = sum(float(layer.expected(tables[layer.name])) for layer in model.supernets)
+
+        def penalty() -> tf.Tensor:
+            return (
+                method.cost_weight / even * tf.add_n([layer.expected(tables[layer.name]) for layer in model.supernets])
+            )
+
+        return penalty
 
     def _strongest(self, model: BilevelModel, choose: Any, batch_size: int) -> Architecture:
         """What the alphas, or the perturbed loss on the samples ``choose``, favour within the limits."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autonas_keras.evaluation import architecture_costs, check_limits, least_costs, meets, model_costs
+from autonas_keras.evaluation import architecture_costs, check_limits, least_costs, meets, model_costs, operation_costs
 from autonas_keras.layers import OPERATIONS, cell_network, register_operation
 from autonas_keras.spaces import DARTS_V2, Architecture, CellSpace, operations
 
@@ -49,6 +49,21 @@ def test_what_nothing_reads_is_not_counted() -> None:
         architecture = space.architecture(decisions)
         expected = model_costs(network(space, architecture, (8, 8, 3), 10))
         assert architecture_costs(space, architecture, (8, 8, 3), 10) == expected
+
+
+@pytest.mark.parametrize("cost", ["params", "flops"])
+def test_costs_of_operations_are_what_an_architecture_costs_beside_the_frame_of_its_cells(cost: str) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("darts", "nasbench201", "others"):
+        space, frames = SPACES[name], set()
+        tables = operation_costs(space, (12, 12, 3), cost)
+        for _ in range(5):
+            architecture = space.sample(rng)
+            total = architecture_costs(space, architecture, (12, 12, 3), 1)[cost]
+            frames.add(total - sum((space.mask(architecture)[kind] * tables[kind]).sum() for kind in space.cell_types))
+        assert len(frames) == 1, name
+    with pytest.raises(ValueError, match="flops"):
+        operation_costs(SPACES["darts"], (8, 8, 3), "flop")
 
 
 def test_params_are_the_trainable_ones() -> None:

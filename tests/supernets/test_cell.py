@@ -212,3 +212,22 @@ def test_config_round_trip_and_bad_partial_channels() -> None:
     assert (again.space, again.partial_channels, again.seed) == (layer.space, 2, 7)
     with pytest.raises(ValueError, match="divide the 4 channels"):
         CellSupernet(SPACES["darts"], partial_channels=3)
+
+
+@pytest.mark.parametrize("name", ["nasbench201", "darts"])
+def test_expected_cost_is_the_mean_over_architectures_drawn_by_the_alphas(name: str, float64: None) -> None:
+    space = (
+        CellSpace.nasbench201(cells=3, channels=4) if name == "nasbench201" else CellSpace.darts(nodes=2, channels=4)
+    )
+    layer = CellSupernet(space, dtype="float64")
+    layer.build((None, 8, 8, 3))
+    rng = np.random.default_rng(0)
+    costs = {kind: rng.uniform(0, 9, (len(space.edges), len(space.operations))) for kind in space.cell_types}
+    mean = 0.0
+    for kind, alpha in layer.alphas.items():
+        alpha.assign(rng.normal(size=alpha.shape))
+        soft = np.exp(alpha.numpy()) / np.exp(alpha.numpy()).sum(-1, keepdims=True)
+        for (node, _), row, table in zip(space.edges, soft, costs[kind], strict=True):
+            # A node of DARTS keeps two of its edges, each as likely as the others.
+            mean += (1.0 if name == "nasbench201" else 2 / node) * (row * table).sum()
+    np.testing.assert_allclose(float(layer.expected(costs)), mean, rtol=1e-12)

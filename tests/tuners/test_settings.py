@@ -39,6 +39,8 @@ def test_settings_are_changed_by_keyword() -> None:
         ({"drop_path": 1.0}, "drop_path"),
         ({"augment": "yes"}, "augment"),
         ({"cutout": -1}, "cutout"),
+        ({"cost": "flop"}, "did you mean .flops."),
+        ({"cost_weight": -1.0}, "cost_weight"),
     ],
 )
 def test_wrong_settings_are_refused(settings: dict[str, Any], words: str) -> None:
