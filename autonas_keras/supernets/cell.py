@@ -16,6 +16,7 @@ from autonas_keras.spaces import canonical
 from autonas_keras.supernets.kernels import Statistics, convolve, shift
 from autonas_keras.supernets.merged import CellPlan, mixed_cell, shared_cell
 from autonas_keras.supernets.mixture import MixtureLayer
+from autonas_keras.supernets.switch import dtype_policy
 
 MOMENTUM = 0.9
 
@@ -137,9 +138,10 @@ class CellSupernet(MixtureLayer):
             for node in plan.targets(source):
                 for operation in plan.custom:
                     shape = (None, None, plan.width)
-                    model = operation_model(
-                        operation, shape, plan.width, plan.stride(source), affine=False, pool_norm=plan.pool_norm
-                    )
+                    with dtype_policy(self.dtype_policy):
+                        model = operation_model(
+                            operation, shape, plan.width, plan.stride(source), affine=False, pool_norm=plan.pool_norm
+                        )
                     key = f"cell_{index}_edge_{node}_{source}_{operation}"
                     initialize_weights(
                         model, int(np.random.SeedSequence([self.seed, *key.encode()]).generate_state(1)[0])

@@ -16,7 +16,17 @@ import numpy as np
 import tensorflow as tf
 
 from autonas_keras.spaces.mobile_plan import squeezed_channels
-from autonas_keras.supernets.elastic_kernels import Size, channels_of, cut, depthwise, normalise, normalise_batch, pad
+from autonas_keras.supernets.elastic_kernels import (
+    Size,
+    channels_of,
+    cut,
+    cut_vectors,
+    depthwise,
+    move_statistics,
+    normalise,
+    normalise_batch,
+    pad,
+)
 
 MOMENTUM = 0.9
 
@@ -157,15 +167,19 @@ class ElasticConv2D(ElasticKernel):
         initializer = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform", seed=self.seed_of("kernel"))
         self._build_kernel((int(input_shape[-1] or 0), self.filters), initializer)
 
-    def call(self, x: Any, channels: Size | None = None, kernel_size: Size | None = None) -> Any:
+    def call(
+        self, x: Any, channels: Size | None = None, kernel_size: Size | None = None, inputs: Size | None = None
+    ) -> Any:
         """The convolution.
 
         Args:
             x: (batch, height, width, inputs), inputs at most those it was built for.
             channels: Channels of the result, None for all.
             kernel_size: One of ``kernel_sizes``, None for the largest.
+            inputs: Channels of x, which spares looking them up.
         """
-        kernel = self.sliced_kernel(channels_of(x), self.filters if channels is None else channels, kernel_size)
+        inputs, channels = channels_of(x, inputs), self.filters if channels is None else channels
+        kernel = self.sliced_kernel(inputs, channels, kernel_size)
         kernel = tf.cast(kernel, x.dtype)
         if self.strides == 1 or self.kernel_sizes[-1] == 1:
             return tf.nn.conv2d(x, kernel, self.strides, "SAME")
@@ -192,9 +206,9 @@ class ElasticDepthwiseConv2D(ElasticKernel):
         initializer = keras.initializers.RandomUniform(-limit, limit, seed=self.seed_of("kernel"))
         self._build_kernel((int(input_shape[-1] or 0), 1), initializer)
 
-    def call(self, x: Any, kernel_size: Size | None = None) -> Any:
+    def call(self, x: Any, kernel_size: Size | None = None, channels: Size | None = None) -> Any:
         """The convolution of x, (batch, height, width, channels), with a kernel of side ``kernel_size``."""
-        kernel = self.sliced_kernel(channels_of(x), 1, kernel_size)
+        kernel = self.sliced_kernel(channels_of(x, channels), 1, kernel_size)
         return depthwise(x, tf.cast(kernel, x.dtype), self.strides, self.kernel_sizes)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
@@ -233,19 +247,15 @@ class ElasticBatchNormalization(ElasticLayer):
         """Scale, offset, moving mean and moving variance."""
         return [self.gamma, self.beta, self.moving_mean, self.moving_variance]
 
-    def call(self, x: Any, training: bool | None = None) -> Any:
+    def call(self, x: Any, channels: Size | None = None, training: bool | None = None) -> Any:
         """x, (batch, height, width, channels), normalised; in training by the batch, which moves the statistics."""
-        rows = tf.stack([tf.convert_to_tensor(vector) for vector in self.vectors])
-        gamma, beta, mean, variance = tf.unstack(cut(rows, (len(self.vectors), channels_of(x))))
+        count = channels_of(x, channels)
+        gamma, beta = cut_vectors([tf.convert_to_tensor(vector) for vector in self.vectors[:2]], count)
+        moving = cut_vectors([tf.convert_to_tensor(vector) for vector in self.vectors[2:]], count)
         if not training or not self.trainable:
-            return normalise(x, gamma, beta, mean, variance)
-        y, new_mean, new_variance = normalise_batch(x, gamma, beta)
-        step = tf.stack([new_mean - mean, new_variance - variance]) * (1 - MOMENTUM)
-        missing = int(self.gamma.shape[0]) - channels_of(x)
-        # What is added is what a slice of the moving statistics moves by.
-        step = tf.unstack(tf.pad(tf.stop_gradient(step), ((0, 0), (0, missing))))
-        self.moving_mean.assign_add(step[0])
-        self.moving_variance.assign_add(step[1])
+            return normalise(x, gamma, beta, *moving)
+        y, *batch = normalise_batch(x, gamma, beta)
+        move_statistics(self.vectors[2:], moving, batch, count, 1 - MOMENTUM)
         return y
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:

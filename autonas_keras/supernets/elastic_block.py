@@ -83,8 +83,9 @@ class ElasticUnit(keras.layers.Layer):
         self.batch_norm.build(self.conv.compute_output_shape(input_shape))
         super().build(input_shape)
 
-    def call(self, x: Any, channels: Size, training: bool | None = None) -> Any:
-        y = self.batch_norm(self.conv(x, channels=channels), training=training)
+    def call(self, x: Any, channels: Size, inputs: Size | None = None, training: bool | None = None) -> Any:
+        y = self.conv(x, channels=channels, inputs=inputs)
+        y = self.batch_norm(y, channels=channels, training=training)
         return y if self.activation is None else self.activation(y)
 
     def sliced(self, place: str, inputs: int, outputs: int) -> LayerWeights:
@@ -138,12 +139,21 @@ class ElasticBlock(keras.layers.Layer):
             self.expand.build(input_shape)
         super().build(input_shape)
 
-    def call(self, x: Any, hidden: Size, outputs: Size, kernel: Size, training: bool | None = None) -> Any:
-        y = x if self.expand is None else self.expand(x, channels=hidden, training=training)
-        y = self.batch_norm(self.depthwise(y, kernel_size=kernel), training=training)
+    def call(
+        self,
+        x: Any,
+        hidden: Size,
+        outputs: Size,
+        kernel: Size,
+        inputs: Size | None = None,
+        training: bool | None = None,
+    ) -> Any:
+        y = x if self.expand is None else self.expand(x, channels=hidden, inputs=inputs, training=training)
+        y = self.depthwise(y, kernel_size=kernel, channels=hidden)
+        y = self.batch_norm(y, channels=hidden, training=training)
         y = ACTIVATIONS[self.block.activation](y)
         y = y if self.squeeze is None else self.squeeze(y)
-        y = self.project(y, channels=outputs, training=training)
+        y = self.project(y, channels=outputs, inputs=hidden, training=training)
         return x + y if self.block.residual else y
 
     def sliced(self, place: str, block: MobileBlock) -> LayerWeights:

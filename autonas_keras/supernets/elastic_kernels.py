@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from autonas_keras.layers.training import depthwise_slope, on_processor
@@ -13,8 +15,10 @@ from autonas_keras.supernets.kernels import EPSILON
 Size: TypeAlias = int | tf.Tensor
 
 
-def channels_of(x: tf.Tensor) -> Size:
-    """The number of channels, an integer where it is known."""
+def channels_of(x: tf.Tensor, given: Size | None = None) -> Size:
+    """The number of channels, an integer where it is known, else ``given`` if it is."""
+    if x.shape[-1] is None and given is not None:
+        return given
     return tf.shape(x)[-1] if x.shape[-1] is None else int(x.shape[-1])
 
 
@@ -23,20 +27,53 @@ def cut(x: tf.Tensor, sizes: Sequence[Size], begin: Sequence[Size] | None = None
 
     It is a tf.slice whose gradient takes half the calls; of x[:a, :b] it would go element by element.
     """
-    whole = tuple(int(size) for size in x.shape)
-    if tuple(size if isinstance(size, int) else None for size in sizes) == whole:
+    whole = np.array([int(size) for size in x.shape], np.int32)
+    if all(isinstance(size, int) for size in sizes) and tuple(sizes) == tuple(whole):
         return x
-    start = [0] * len(whole) if begin is None else list(begin)
+    start, count = _vector([0] * len(whole) if begin is None else begin), _vector(sizes)
 
     @tf.custom_gradient
     def part(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-        def slope(y: tf.Tensor) -> tf.Tensor:
-            margins = [(low, full - low - size) for low, full, size in zip(start, whole, sizes, strict=True)]
-            return tf.pad(y, margins)
-
-        return tf.slice(x, start, sizes), slope
+        return tf.slice(x, start, count), lambda slope: tf.pad(slope, tf.stack([start, whole - start - count], axis=1))
 
     return part(x)
+
+
+def cut_vectors(vectors: Sequence[tf.Tensor], count: Size) -> list[tf.Tensor]:
+    """The first ``count`` entries of vectors of one length, with what their cuts have in common done once."""
+    whole = int(vectors[0].shape[0])
+    if isinstance(count, int) and count == whole:
+        return list(vectors)
+    size = _vector([count])
+
+    @tf.custom_gradient
+    def parts(*vectors: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., list[tf.Tensor]]]:
+        def slopes(*found: tf.Tensor) -> list[tf.Tensor]:
+            margin = tf.stack([[0], whole - size], axis=1)
+            return [tf.pad(slope, margin) for slope in found]
+
+        return [tf.slice(vector, [0], size) for vector in vectors], slopes
+
+    return list(parts(*vectors))
+
+
+def move_statistics(
+    variables: Sequence[keras.Variable], old: Sequence[tf.Tensor], new: Sequence[tf.Tensor], count: Size, share: float
+) -> None:
+    """Move the first ``count`` entries of moving statistics by a share of the way from their old values to new ones."""
+    whole = int(variables[0].shape[0])
+    steps = [(tf.cast(after, before.dtype) - before) * share for before, after in zip(old, new, strict=True)]
+    if not isinstance(count, int) or count != whole:
+        margin = tf.stack([[0], whole - _vector([count])], axis=1)
+        # What is added is what a slice moves by.
+        steps = [tf.pad(step, margin) for step in steps]
+    for variable, step in zip(variables, steps, strict=True):
+        variable.assign_add(tf.stop_gradient(step))
+
+
+def _vector(sizes: Sequence[Size]) -> Any:
+    known = all(isinstance(size, int) for size in sizes)
+    return np.array(sizes, np.int32) if known else tf.stack([tf.cast(size, tf.int32) for size in sizes])
 
 
 def pad(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -111,7 +148,7 @@ def normalise_batch(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[tf
         mean, variance = tf.nn.moments(x, (0, 1, 2))
         return normalise(x, gamma, beta, mean, variance), mean, variance
     empty = tf.constant([], tf.float32)
-    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+    y, mean, variance, _, computed, _ = tf.raw_ops.FusedBatchNormV3(
         x=x,
         scale=tf.cast(gamma, tf.float32),
         offset=tf.cast(beta, tf.float32),
@@ -120,5 +157,8 @@ def normalise_batch(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[tf
         epsilon=EPSILON,
         is_training=True,
     )
+    if on_processor():
+        # What the kernel keeps for its gradient is the biased variance; on GPUs it is another number.
+        return y, mean, computed
     count = tf.cast(tf.reduce_prod(tf.shape(x)[:3]), tf.float32)
     return y, mean, variance * (count - 1) / count

@@ -71,7 +71,10 @@ class MixtureLayer(keras.layers.Layer):
 
     def _add(self, name: str, shape: tuple[int, ...], initializer: Any, trainable: bool = True) -> keras.Variable:
         dtype = "float64" if self.variable_dtype == "float64" else "float32"
-        return self.add_weight(shape=shape, initializer=initializer, trainable=trainable, dtype=dtype, name=name)
+        # Kernels are cast where they are read; mixtures and statistics stay as they are.
+        return self.add_weight(
+            shape=shape, initializer=initializer, trainable=trainable, autocast=False, dtype=dtype, name=name
+        )
 
     @property
     def architecture_weights(self) -> list[keras.Variable]:

@@ -28,7 +28,7 @@ from autonas_keras.layers.network import (
 from autonas_keras.layers.operations import Tensor, apply_operation
 from autonas_keras.spaces import CellSpace, Option, canonical
 from autonas_keras.supernets.path import PathSupernet, Usage
-from autonas_keras.supernets.switch import branch_model
+from autonas_keras.supernets.switch import branch_model, dtype_policy
 
 
 @keras.utils.register_keras_serializable(package="autonas_keras")
@@ -221,9 +221,10 @@ class PathCell(PathSupernet):
         space = self.space
         point = space.architecture(architecture)
         cells = {kind: space.cell(point, kind) for kind in space.cell_types}
-        inputs = keras.Input(input_shape)
-        features = cell_network(inputs, cells, space, affine=self.affine, pool_norm=has_pool_norm(space, self.affine))
-        model = keras.Model(inputs, features)
+        with dtype_policy(self.dtype_policy):
+            x = keras.Input(input_shape, dtype=self.compute_dtype)
+            pool_norm = has_pool_norm(space, self.affine)
+            model = keras.Model(x, cell_network(x, cells, space, affine=self.affine, pool_norm=pool_norm))
         held = {layer.name: layer for layer in model.layers}
         places = {name: name for name in self._numbers if "_edge_" not in name}
         for index in range(space.cells):

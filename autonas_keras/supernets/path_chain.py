@@ -17,7 +17,7 @@ from autonas_keras.spaces.chain import ChainLayer, ChainSpace, parse_block
 from autonas_keras.spaces.choice import Option
 from autonas_keras.supernets.path import PathSupernet, Usage
 from autonas_keras.supernets.sliced import SlicedSwitch
-from autonas_keras.supernets.switch import Switch, branch_model
+from autonas_keras.supernets.switch import Switch, branch_model, dtype_policy
 
 
 @keras.utils.register_keras_serializable(package="autonas_keras")
@@ -158,8 +158,9 @@ class PathChain(PathSupernet):
             ValueError: When the architecture is no point of the space.
         """
         point = self.space.architecture(architecture)
-        x = keras.Input(input_shape)
-        model = keras.Model(x, chain_network(x, point, self.space, affine=self.affine))
+        with dtype_policy(self.dtype_policy):
+            x = keras.Input(input_shape, dtype=self.compute_dtype)
+            model = keras.Model(x, chain_network(x, point, self.space, affine=self.affine))
         sources = [self.stem, *self._selected(point), *([self.tail] if self.tail else [])]
         held = {layer.name: layer for source in sources for layer in source.layers if layer.weights}
         for layer in model.layers:

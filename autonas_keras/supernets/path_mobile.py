@@ -187,7 +187,7 @@ class PathMobile(PathSupernet):
             if reached is not None:
                 found.append(Usage(reached, [w for w in block.trainable_weights if id(w) not in known]))
             sizes = block.depthwise.kernel_sizes
-            for larger, matrix in zip(sizes[:0:-1], matrices, strict=True):
+            for larger, matrix in zip(sizes[:0:-1], matrices, strict=False):
                 kernel = _Reaches(self._places[f"stage_{stage}/block_{number}/kernel"], sizes, larger)
                 found.append(Usage(partial(_transforms, reached=reached, kernel=kernel), [matrix]))
         return found
@@ -197,7 +197,7 @@ class PathMobile(PathSupernet):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         sizes = self._selected_sizes()
         x = self._resized(tf.cast(tf.convert_to_tensor(inputs), self.compute_dtype))
-        x = self.stem(x, channels=sizes["stem"], training=training)
+        x, width = self.stem(x, channels=sizes["stem"], training=training), sizes["stem"]
         for (stage, number), block in zip(self._positions(), self.blocks, strict=True):
             here = f"stage_{stage}/block_{number}"
             run = partial(
@@ -206,13 +206,15 @@ class PathMobile(PathSupernet):
                 hidden=sizes[f"{here}/hidden"],
                 outputs=sizes[f"stage_{stage}/width"],
                 kernel=sizes[f"{here}/kernel"],
+                inputs=width,
                 training=training,
             )
+            width = sizes[f"stage_{stage}/width"]
             if number < self.space.depths[stage][0]:
                 x = run()
             else:
                 x = tf.cond(sizes[f"stage_{stage}/depth"] > number, run, partial(tf.identity, x))
-        return x if self.head is None else self.head(x, channels=self.space.head, training=training)
+        return x if self.head is None else self.head(x, channels=self.space.head, inputs=width, training=training)
 
     def _resized(self, x: tf.Tensor) -> tf.Tensor:
         sizes = [resized_shape(self._image_size, side) for side in self.space.resolutions]

@@ -10,7 +10,15 @@ import keras
 import tensorflow as tf
 
 from autonas_keras.layers.quantize import quantize_activations, quantize_weights
-from autonas_keras.supernets.elastic_kernels import channels_of, cut, depthwise, normalise, normalise_batch
+from autonas_keras.supernets.elastic_kernels import (
+    channels_of,
+    cut,
+    cut_vectors,
+    depthwise,
+    move_statistics,
+    normalise,
+    normalise_batch,
+)
 from autonas_keras.supernets.switch import Switch
 
 
@@ -121,17 +129,15 @@ class _Run(NamedTuple):
         return tf.nn.depthwise_conv2d(x, kernel, (1, *layer.strides, 1), layer.padding.upper())
 
     def _normalized(self, layer: keras.layers.BatchNormalization, x: tf.Tensor) -> tf.Tensor:
-        count = channels_of(x)
-        variables = (layer.moving_mean, layer.moving_variance)
-        mean, variance = (cut(tf.convert_to_tensor(variable), (count,)) for variable in variables)
-        gamma = tf.ones_like(mean) if layer.gamma is None else cut(tf.convert_to_tensor(layer.gamma), (count,))
-        beta = tf.zeros_like(mean) if layer.beta is None else cut(tf.convert_to_tensor(layer.beta), (count,))
+        count, variables = channels_of(x), (layer.moving_mean, layer.moving_variance)
+        moving = cut_vectors([tf.convert_to_tensor(variable) for variable in variables], count)
+        gamma, beta = tf.ones_like(moving[0]), tf.zeros_like(moving[0])
+        if layer.scale:
+            gamma, beta = cut_vectors([tf.convert_to_tensor(layer.gamma), tf.convert_to_tensor(layer.beta)], count)
         if not self.training:
-            return normalise(x, gamma, beta, mean, variance)
+            return normalise(x, gamma, beta, *moving)
         y, *batch = normalise_batch(x, gamma, beta)
-        for variable, old, new in zip(variables, (mean, variance), batch, strict=True):
-            moved = old * layer.momentum + tf.cast(new, old.dtype) * (1 - layer.momentum)
-            variable.assign(tf.concat([moved, tf.convert_to_tensor(variable)[count:]], 0))
+        move_statistics(variables, moving, batch, count, 1 - layer.momentum)
         return y
 
 

@@ -13,6 +13,7 @@ from autonas_keras.layers.network import cell_network
 from autonas_keras.spaces import canonical
 from autonas_keras.supernets.cell import CellSupernet
 from autonas_keras.supernets.merged import DILATED, PLAIN, SEPARABLE
+from autonas_keras.supernets.switch import dtype_policy
 
 # Weights by the kind of layer that holds them, "conv" and "conv_2" being the first and second of their kind.
 LayerWeights = dict[str, list[np.ndarray]]
@@ -101,14 +102,17 @@ def extract(supernet: CellSupernet, architecture: Mapping[str, Any], input_shape
         A model that computes what the supernet does once it has selected the architecture.
 
     Raises:
-        ValueError: When the supernet works on partial channels, which no discrete network does.
+        ValueError: When the supernet works on partial channels, which no discrete network does, or the architecture is no
+            point of its space.
     """
     if supernet.partial_channels > 1:
         raise ValueError("Expected a supernet on all channels to extract a network from, got partial channels.")
     space = supernet.space
-    cells = {kind: space.cell(architecture, kind) for kind in space.cell_types}
-    inputs = keras.Input(input_shape)
-    model = keras.Model(inputs, cell_network(inputs, cells, space, affine=False))
+    point = space.architecture(architecture)
+    cells = {kind: space.cell(point, kind) for kind in space.cell_types}
+    with dtype_policy(supernet.dtype_policy):
+        x = keras.Input(input_shape, dtype=supernet.compute_dtype)
+        model = keras.Model(x, cell_network(x, cells, space, affine=False))
     held = {layer.name for layer in model.layers}
     places = list(frame_weights(supernet).items())
     for index in range(space.cells):

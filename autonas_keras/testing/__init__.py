@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("autonas_keras.testing.strategies", "autonas_keras.testing.oracles")
+pytest.register_assert_rewrite(*(f"autonas_keras.testing.{suite}" for suite in ("layers", "oracles", "strategies")))

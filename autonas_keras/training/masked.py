@@ -40,6 +40,10 @@ def only_used(
         groups: Weights in groups; those of no group are moved always.
         weight_decay: L2, added to the gradients of what is used after clipping, as PyTorch's SGD does.
     """
+    if isinstance(optimizer, _OnlyUsed):
+        # Another replica waits in here for this one, with the same routes.
+        yield
+        return
     stock = type(optimizer)
     optimizer.__class__ = type(stock.__name__, (_OnlyUsed, stock), {})
     optimizer._used = {_key(v): (i, g.used) for i, g in enumerate(groups) if g.used is not None for v in g.variables}
@@ -58,27 +62,51 @@ class _OnlyUsed:
     _l2: float
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
-        decay = super()._apply_weight_decay  # type: ignore[misc]
-        if self.weight_decay is None:  # type: ignore[attr-defined]
-            return
-        for used, places in self._grouped(variables):
-            _when(used, partial(decay, [variables[i] for i in places]))
+        """Nothing yet: weights decay where they are moved."""
 
     def _backend_update_step(
         self, grads: Sequence[Any], trainable_variables: Sequence[Any], learning_rate: Any
     ) -> None:
         step = super()._backend_update_step  # type: ignore[misc]
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            # The replicas have to meet before anything branches.
+            step(grads, trainable_variables, learning_rate)
+            return
+        decay = super()._apply_weight_decay  # type: ignore[misc]
 
         def move(places: Sequence[int]) -> None:
             variables = [trainable_variables[i] for i in places]
-            slopes = [grads[i] for i in places]
-            if self._l2:
-                pairs = zip(slopes, variables, strict=True)
-                slopes = [g + self._l2 * tf.cast(tf.convert_to_tensor(v), g.dtype) for g, v in pairs]
-            step(slopes, variables, learning_rate)
+            decay(variables)
+            step([self._with_l2(grads[i], trainable_variables[i]) for i in places], variables, learning_rate)
 
         for used, places in self._grouped(trainable_variables):
             _when(used, partial(move, places))
+
+    def _distributed_tf_update_step(
+        self, distribution: tf.distribute.Strategy, grads_and_vars: Sequence[tuple[Any, Any]], learning_rate: Any
+    ) -> None:
+        if distribution.num_replicas_in_sync == 1:
+            super()._distributed_tf_update_step(distribution, grads_and_vars, learning_rate)  # type: ignore[misc]
+            return
+        for grad, variable in grads_and_vars:
+            _, used = self._used.get(_key(variable), (-1, None))
+            update = partial(self._move_one, used)
+            distribution.extended.update(variable, update, args=(grad, learning_rate), group=False)
+
+    def _move_one(self, used: tf.Tensor | None, variable: Any, grad: Any, learning_rate: Any) -> None:
+        """The step of a weight on one device."""
+
+        def move() -> None:
+            slope = self._with_l2(grad, variable)
+            decay, excepted = self.weight_decay, not self._use_weight_decay(variable)  # type: ignore[attr-defined]
+            if decay is not None and not excepted:
+                variable.assign_sub(variable * tf.cast(decay, variable.dtype) * tf.cast(learning_rate, variable.dtype))
+            self.update_step(slope, variable, learning_rate)  # type: ignore[attr-defined]
+
+        _when(used, move)
+
+    def _with_l2(self, slope: tf.Tensor, variable: Any) -> tf.Tensor:
+        return slope + self._l2 * tf.cast(tf.convert_to_tensor(variable), slope.dtype) if self._l2 else slope
 
     def _grouped(self, variables: Sequence[Any]) -> list[tuple[tf.Tensor | None, list[int]]]:
         """Places of the variables by whether they are used; one branch of the graph serves many of them."""

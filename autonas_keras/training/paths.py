@@ -91,7 +91,8 @@ class PathModel(keras.Model):
         if not self.supernets:
             raise ValueError("Expected a layer that is a PathSupernet in a PathModel, got none.")
         self.paths, self.weight_decay, self.distillation = paths, float(weight_decay), float(distillation)
-        self.routes = Routes({layer.name: int(layer.selected.shape[0]) for layer in self.supernets}, paths)
+        with self.distribute_strategy.scope():
+            self.routes = Routes({layer.name: int(layer.selected.shape[0]) for layer in self.supernets}, paths)
         self.optimizer.build(self.trainable_variables)
 
     @property
@@ -150,7 +151,8 @@ class PathModel(keras.Model):
             slopes = tape.gradient(loss, [weight.value for weight in weights], unconnected_gradients="zero")
             total = [a + b for a, b in zip(total, slopes, strict=True)] if total else slopes
             if path == 0:
-                self._loss_tracker.update_state(loss)
+                # Losses come divided by the number of replicas, whose gradients are summed.
+                self._loss_tracker.update_state(loss * tf.distribute.get_strategy().num_replicas_in_sync)
                 metrics = self.compute_metrics(x, y, prediction, sample_weight=sample_weight)
                 teacher = tf.nest.map_structure(tf.stop_gradient, prediction)
         with only_used(self.optimizer, self._groups(routes), self.weight_decay):

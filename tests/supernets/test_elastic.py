@@ -104,26 +104,6 @@ def test_matrices_are_the_identity_at_first(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["conv", "depthwise"])
-@pytest.mark.parametrize("transform", [False, True])
-def test_one_trace_serves_all_sizes(name: str, transform: bool) -> None:
-    config = {**LAYERS[name]().get_config(), "transform": transform}
-    layer = built(type(LAYERS[name]()).from_config(config))
-
-    @tf.function(input_signature=[tf.TensorSpec((2, 8, 8, None)), *[tf.TensorSpec((), tf.int32)] * 2], autograph=False)
-    def run(x: tf.Tensor, channels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-        sizes = {"kernel_size": size} | ({"channels": channels} if name == "conv" else {})
-        return layer(x, **sizes)
-
-    for channels, size in ((6, 7), (1, 3), (4, 5), (3, 7)):
-        x = images(channels)
-        found = run(x, channels, size)
-        sizes = {"kernel_size": size} | ({"channels": channels} if name == "conv" else {})
-        np.testing.assert_allclose(to_numpy(found), to_numpy(layer(x, **sizes)), rtol=1e-4, atol=1e-5)
-        assert found.shape[-1] == channels
-    assert run.experimental_get_tracing_count() == 1
-
-
 @pytest.mark.parametrize("traced", [False, True])
 @pytest.mark.parametrize("sizes", [(5,), (3, 5)])
 def test_the_gradient_of_a_depthwise_convolution_is_that_of_the_operation(traced: bool, sizes: tuple[int, ...]) -> None:
@@ -179,30 +159,6 @@ def test_the_gradient_outside_of_a_slice_is_zero(name: str) -> None:
         assert not np.any(found), variable.name
 
 
-def test_finite_differences_agree_with_the_gradients(float64: None) -> None:
-    layer = built(ElasticConv2D(4, (3, 5, 7), strides=2, transform=True), channels=3)
-    x, rng = tf.constant(images(2)), np.random.default_rng(0)
-    size, channels = tf.constant(3), tf.constant(3)
-
-    def loss() -> tf.Tensor:
-        return tf.reduce_sum(tf.sin(layer(x, channels=channels, kernel_size=size)))
-
-    weights = [variable.value for variable in layer.trainable_weights]
-    with tf.GradientTape() as tape:
-        value = loss()
-    slopes = tape.gradient(value, weights)
-    assert len(weights) == 3 and value.dtype == tf.float64
-    for variable, slope in zip(layer.trainable_weights, slopes, strict=True):
-        for _ in range(3):
-            way, start = rng.standard_normal(variable.shape), variable.numpy()
-            variable.assign(start + 1e-6 * way)
-            above = loss()
-            variable.assign(start - 1e-6 * way)
-            below = loss()
-            variable.assign(start)
-            assert float(above - below) / 2e-6 == pytest.approx(float(tf.reduce_sum(slope * way)), rel=1e-6)
-
-
 @pytest.mark.parametrize("channels", [2, 6])
 def test_normalisation_equals_keras_on_its_channels(channels: int) -> None:
     layer, x = built(ElasticBatchNormalization()), 3 + 2 * images(channels)
@@ -236,42 +192,6 @@ def test_frozen_normalisation_keeps_its_statistics() -> None:
     np.testing.assert_array_equal(to_numpy(layer(images(6), training=True)), to_numpy(layer(images(6))))
     for vector, start in zip(layer.vectors, before, strict=True):
         np.testing.assert_array_equal(vector.numpy(), start)
-
-
-@pytest.mark.parametrize("mode", ["mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("name", LAYERS)
-def test_mixed_precision_computes_in_half_the_bits(name: str, mode: str) -> None:
-    layer = type(LAYERS[name]()).from_config({**LAYERS[name]().get_config(), "dtype": mode})
-    layer.build((None, None, None, 6))
-    y = layer(images(4).astype(layer.compute_dtype))
-    assert y.dtype == layer.compute_dtype and {v.dtype for v in layer.weights} == {"float32"}
-    assert np.all(np.isfinite(to_numpy(tf.cast(y, tf.float32))))
-
-
-@pytest.mark.parametrize("name", LAYERS)
-def test_the_configuration_makes_the_same_layer(name: str) -> None:
-    layer = LAYERS[name]()
-    again = type(layer).from_config(layer.get_config())
-    layer.build((None, None, None, 6))
-    again.build((None, None, None, 6))
-    assert again.get_config() == layer.get_config()
-    for first, second in zip(layer.weights, again.weights, strict=True):
-        np.testing.assert_array_equal(first.numpy(), second.numpy())
-
-
-@pytest.mark.parametrize("name", LAYERS)
-def test_the_shape_is_known_before_it_runs(name: str) -> None:
-    layer, x = LAYERS[name](), images(6, 9)
-    y = layer(keras.Input((9, 9, 6)))
-    assert tuple(y.shape)[1:] == tuple(layer(x).shape)[1:]
-
-
-def test_weights_depend_on_the_seed() -> None:
-    first, same, other = (ElasticConv2D(4, seed=seed) for seed in (0, 0, 1))
-    for layer in (first, same, other):
-        layer.build((None, None, None, 6))
-    np.testing.assert_array_equal(first.kernel.numpy(), same.kernel.numpy())
-    assert not np.any(first.kernel.numpy() == other.kernel.numpy())
 
 
 def test_an_even_kernel_is_refused() -> None:

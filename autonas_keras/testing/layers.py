@@ -1,0 +1,427 @@
+"""What every supernet layer has to keep, as tests to inherit.
+
+A new supernet whose architecture is a route is tested by four lines::
+
+    class TestMine(PathTestCase):
+        def layer(self, **kwargs):
+            return MySupernet(SPACE, **kwargs)
+
+``PathTestCase`` is for a ``PathSupernet``, ``SupernetTestCase`` for any layer with ``space``, ``select`` and ``extract``,
+and ``LayerTestCase`` for layers that supernets are made of. Small spaces do: what is tested is the same in large ones.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from autonas_keras.spaces import Architecture, Space
+
+FAR = 1e-6  # of the steps that differences are taken over
+
+
+def every_option(space: Space, seed: int = 0) -> list[Architecture]:
+    """Architectures in which every option of every choice occurs.
+
+    Raises:
+        ValueError: When 1,000 random architectures are without one of them.
+    """
+    rng, found = np.random.default_rng(seed), []
+    missing = {(name, option) for name, choice in space.named.items() for option in choice.options}
+    for _ in range(1000):
+        architecture = space.sample(rng)
+        if missing & set(architecture.items()):
+            found.append(architecture)
+            missing -= set(architecture.items())
+        if not missing:
+            return found
+    raise ValueError(f"Expected every option in one of 1,000 random architectures, got none with {sorted(missing)}.")
+
+
+def shake(layer: keras.layers.Layer) -> None:
+    """Give scales, offsets and moving statistics values that stand nowhere else."""
+    rng = np.random.default_rng(1)
+    for weight in layer.weights:
+        if (weight.trainable and len(weight.shape) == 1) or "moving" in weight.name:
+            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+
+
+class LayerTestCase:
+    """Inherit it as ``class TestMine(LayerTestCase)`` and override ``layer``.
+
+    Attributes:
+        sizes: Shapes of what it reads, (height, width, channels): the first is what it is built for.
+        options: What it may compute: arguments of its call, integers that come as tensors.
+        configured: Whether a configuration makes it; else it is part of a layer that has one.
+        seeded: Whether it has weights of a seed.
+        smooth: Whether its gradients are those of the function it computes, which those of rounding and of draws are not.
+        jit: Whether XLA compiles it.
+    """
+
+    sizes: tuple[tuple[int, int, int], ...] = ((8, 6, 3), (7, 5, 3))
+    options: Sequence[Any] = ({},)
+    configured = True
+    seeded = True
+    smooth = True
+    jit = False
+
+    def layer(self, **kwargs: Any) -> keras.layers.Layer:
+        """The layer under test, not built; it is given ``dtype`` and ``seed``, which it may lack."""
+        raise NotImplementedError
+
+    def choose(self, layer: keras.layers.Layer, option: Any) -> dict[str, Any]:
+        """Let the layer compute an option.
+
+        Returns:
+            What its call takes beside the images.
+        """
+        return {name: tf.constant(value, tf.int32) for name, value in option.items()}
+
+    def built(self, **kwargs: Any) -> keras.layers.Layer:
+        """A layer with its initial weights."""
+        layer = self.layer(**kwargs)
+        if not layer.built:
+            layer.build((None, *self.sizes[0]))
+        return layer
+
+    def images(self, size: Sequence[int], dtype: str = "float64", batch: int = 4) -> np.ndarray:
+        """The same images for the same arguments."""
+        return np.random.default_rng(sum(size)).standard_normal((batch, *size)).astype(dtype)
+
+    def cases(self) -> list[tuple[Any, tuple[int, int, int]]]:
+        """Every option, and every size, at least once."""
+        count = max(len(self.options), len(self.sizes))
+        return list(itertools.islice(zip(itertools.cycle(self.options), itertools.cycle(self.sizes)), count))  # noqa: B905
+
+    # What it is made from
+
+    def test_the_configuration_and_the_seed_make_the_same_layer(self) -> None:
+        state = np.random.get_state()
+        keras.utils.set_random_seed(1)
+        layer = self.built(seed=3) if self.seeded else self.built()
+        keras.utils.set_random_seed(2)
+        seeded = repr(np.random.get_state())
+        if self.configured:
+            config = json.loads(json.dumps(keras.saving.serialize_keras_object(layer)["config"]))
+            again = type(layer).from_config(config)
+            again.build((None, *self.sizes[0]))
+            assert again.get_config() == layer.get_config()
+        else:
+            again = self.built(seed=3) if self.seeded else self.built()
+        assert repr(np.random.get_state()) == seeded
+        np.random.set_state(state)
+        for first, second in zip(layer.get_weights(), again.get_weights(), strict=True):
+            np.testing.assert_array_equal(first, second)
+        drawn = [w.numpy() for w in layer.trainable_weights if len(w.shape) == 4]
+        if self.seeded:
+            assert len({kernel.tobytes() for kernel in drawn}) == len(drawn)
+            other = [w.numpy() for w in self.built(seed=0).trainable_weights if len(w.shape) == 4]
+            assert all(np.any(a != b) for a, b in zip(drawn, other, strict=True))
+
+    def test_it_comes_back_from_a_file(self, tmp_path: Path) -> None:
+        layer = self.built()
+        shake(layer)
+        chosen = self.choose(layer, self.options[-1])
+        if not self.configured:
+            again = self.built()
+            again.set_weights(layer.get_weights())
+        else:
+            path = tmp_path / "model.keras"
+            x = keras.Input(self.sizes[0])
+            keras.Model(x, layer(x)).save(path)
+            model = keras.models.load_model(path, custom_objects={type(layer).__name__: type(layer)})
+            again = next(part for part in model.layers if type(part) is type(layer))
+        images = self.images(self.sizes[0], "float32")
+        np.testing.assert_array_equal(again(images, **chosen), layer(images, **chosen))
+
+    # What it computes
+
+    def test_the_shape_is_known_before_it_runs(self) -> None:
+        layer = _probe(type(self)).layer
+        for option, size in self.cases():
+            chosen = self.choose(layer, option)
+            y = layer(self.images(size), **chosen)
+            for known in (size, (*_common(self.sizes)[:2], size[2])):
+                promised = layer(keras.Input(known, dtype=layer.compute_dtype), **chosen)
+                assert promised.dtype == y.dtype.name == layer.compute_dtype
+                assert len(promised.shape) == len(y.shape) and promised.shape[0] is None
+                fits = zip(promised.shape[1:-1], y.shape[1:-1], strict=True)
+                assert all(side in (None, found) for side, found in fits)
+                assert promised.shape[-1] == y.shape[-1] or option
+
+    def test_one_trace_serves_every_option_and_batch(self) -> None:
+        probe = _probe(type(self))
+        outputs = []
+        for (option, size), batch in zip(self.cases(), itertools.cycle((4, 3)), strict=False):
+            x = self.images(size, batch=batch)
+            found = probe.run(option, x)
+            expected = probe.layer(x, training=False, **self.choose(probe.layer, option))
+            np.testing.assert_allclose(found.predicted, expected, rtol=1e-9, atol=1e-9)
+            assert np.isfinite(found.trained).all()
+            outputs.append(found.predicted)
+        assert probe.traces == 1
+        same_shape = [(a, b) for a, b in itertools.combinations(outputs, 2) if a.shape == b.shape]
+        assert not same_shape or any(not np.allclose(a, b) for a, b in same_shape)
+
+    def test_every_weight_gets_a_gradient_from_some_option(self) -> None:
+        probe = _probe(type(self))
+        silent = {id(weight): weight.path for weight in probe.layer.trainable_weights}
+        for option, size in self.cases():
+            for weight, slope in probe.run(option, self.images(size)).slopes:
+                assert np.isfinite(slope).all(), weight.path
+                if np.any(slope):
+                    silent.pop(id(weight), None)
+        assert not silent
+
+    def test_gradients_are_those_of_finite_differences(self) -> None:
+        if not self.smooth:
+            pytest.skip("its gradients are not those of the function it computes")
+        probe, rng = _probe(type(self)), np.random.default_rng(2)
+        for option in self.options[:3]:
+            x = self.images(self.sizes[0])
+            slopes = probe.run(option, x).slopes
+            ways = [rng.standard_normal(slope.shape) for _, slope in slopes]
+            ends = []
+            for side in (FAR, -FAR):
+                moved = {id(w): w.numpy() + side * way for (w, _), way in zip(slopes, ways, strict=True)}
+                ends.append(probe.run(option, x, moved).loss)
+            parts = [float(np.sum(slope * way)) for (_, slope), way in zip(slopes, ways, strict=True)]
+            assert (ends[0] - ends[1]) / (2 * FAR) == pytest.approx(
+                sum(parts), rel=1e-4, abs=1e-5 * max(map(abs, parts))
+            )
+
+    @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+    def test_half_precision_computes_finite_numbers(self, policy: str) -> None:
+        layer = self.built(dtype=policy)
+        shake(layer)
+        assert {weight.dtype for weight in layer.trainable_weights} <= {"float32"}
+        for option, size in self.cases()[-2:]:
+            chosen = self.choose(layer, option)
+            with tf.GradientTape() as tape:
+                y = layer(self.images(size, "float32").astype(_half(policy)), training=True, **chosen)
+                loss = tf.reduce_mean(tf.sin(tf.cast(y, tf.float32)))
+            assert y.dtype.name == layer.compute_dtype == policy.removeprefix("mixed_")
+            slopes = tape.gradient(loss, layer.trainable_weights)
+            assert all(np.isfinite(np.asarray(part, "float32")).all() for part in (y, *slopes) if part is not None)
+        assert all(np.isfinite(weight).all() for weight in layer.get_weights())
+
+    def test_xla_computes_the_same(self) -> None:
+        if not self.jit:
+            pytest.skip("XLA compiles no sizes that are known when it runs")
+        layer = self.built()
+        shake(layer)
+        run = tf.function(layer.__call__, jit_compile=True, autograph=False)
+        images = tf.constant(self.images(self.sizes[0], "float32"))
+        for option in self.options[:3]:
+            chosen = self.choose(layer, option)
+            np.testing.assert_allclose(run(images, **chosen), layer(images, **chosen), rtol=1e-4, atol=1e-5)
+
+
+class SupernetTestCase(LayerTestCase):
+    """A layer with a space, of which one architecture can be selected and handed out.
+
+    Attributes:
+        rounds: Whether it rounds activations, which then may come out on either side of a border.
+    """
+
+    rounds = False
+
+    @functools.cached_property
+    def options(self) -> Sequence[Any]:  # type: ignore[override]
+        """Architectures in which every option of the space occurs."""
+        return every_option(self.layer().space)  # type: ignore[attr-defined]
+
+    def choose(self, layer: keras.layers.Layer, option: Any) -> dict[str, Any]:
+        layer.select(option)
+        return {}
+
+    def close(self, found: Any, expected: Any, tolerance: float) -> bool:
+        """Whether the outputs agree, relative to their size."""
+        size = tolerance * max(1.0, float(np.abs(expected).max()))
+        share = float(np.mean(np.isclose(np.asarray(found), np.asarray(expected), rtol=0, atol=size)))
+        return share > 0.98 if self.rounds else share == 1
+
+    def test_a_selection_computes_what_its_network_of_stock_layers_does(self) -> None:
+        probe = _probe(type(self))
+        for option, size in self.cases():
+            if option is None:
+                continue
+            network = probe.layer.extract(option, size)
+            found, x = probe.run(option, self.images(size)), self.images(size)
+            expected = network(x, training=False)
+            assert found.predicted.dtype == expected.dtype.name == "float64"
+            assert self.close(found.predicted, expected, 1e-10)
+            parts = network._flatten_layers(include_self=False)
+            assert {type(part).__module__.partition(".")[0] for part in parts} == {"keras"}
+            # It has weights of its own.
+            network.set_weights([0 * weight for weight in network.get_weights()])
+            assert self.close(probe.run(option, x).predicted, expected, 1e-10)
+
+    def test_in_single_precision_too(self) -> None:
+        layer = self.built()
+        shake(layer)
+        for option, size in [case for case in self.cases() if case[0] is not None][-2:]:
+            layer.select(option)  # type: ignore[attr-defined]
+            x = self.images(size, "float32")
+            assert self.close(layer(x), layer.extract(option, size)(x), 1e-5)
+
+    def test_what_is_no_architecture_is_refused_and_changes_nothing(self) -> None:
+        layer = _probe(type(self)).layer
+        point = dict(next(option for option in self.options if option is not None))
+        layer.select(point)
+        before = layer.get_weights()
+        name = next(iter(point))
+        for nonsense in ({}, {**point, name: "nonsense"}):
+            for ask in (layer.select, lambda a: layer.extract(a, self.sizes[0])):
+                with pytest.raises(ValueError, match="Expected"):
+                    ask(nonsense)
+        for weight, start in zip(layer.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(weight, start)
+
+
+class PathTestCase(SupernetTestCase):
+    """A ``PathSupernet``.
+
+    Attributes:
+        trains: Whether extracted networks can be trained further.
+        all_heard: Whether all that a route uses has an effect on the output; in a cell a node may be read by none.
+    """
+
+    trains = True
+    all_heard = True
+
+    def routes(self, layer: Any, count: int = 12) -> list[Architecture]:
+        """Random architectures."""
+        rng = np.random.default_rng(5)
+        return [layer.space.sample(rng) for _ in range(count)]
+
+    def test_a_route_has_an_entry_for_each_place(self) -> None:
+        layer = _probe(type(self)).layer
+        for architecture in self.routes(layer, 4):
+            route = layer.route(architecture)
+            layer.select(architecture)
+            assert route.dtype == np.int32 and route.shape == tuple(layer.selected.shape)
+            np.testing.assert_array_equal(layer.selected, route)
+
+    @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-8), ("float32", 1e-4)])
+    def test_training_is_that_of_the_extracted_network(self, dtype: str, tolerance: float) -> None:
+        if not self.trains:
+            pytest.skip("its networks only predict")
+        layer = self.built(dtype=dtype)
+        shake(layer)
+        size = self.sizes[-1]
+        for architecture in self.options[-2:]:
+            layer.select(architecture)
+            network, x = layer.extract(architecture, size), self.images(size, dtype, batch=8)
+            assert self.close(layer(x, training=True), network(x, training=True), tolerance)
+            after = layer.extract(architecture, size).get_weights()
+            for found, expected in zip(after, network.get_weights(), strict=True):
+                np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+    def test_usage_tells_what_a_route_learns_and_moves(self) -> None:
+        probe = _probe(type(self))
+        layer, usage = probe.layer, probe.layer.usage()
+        listed = [id(variable) for entry in usage for variable in entry.variables]
+        assert len(listed) == len(set(listed)) and set(listed) <= {id(w) for w in layer.trainable_weights}
+        for architecture in self.routes(layer):
+            route = tf.constant(layer.route(architecture))
+            found = probe.run(architecture, self.images(self.sizes[0]))
+            heard = {id(weight) for weight, slope in found.slopes if np.any(slope)}
+            unused: set[int] = set()
+            for entry in usage:
+                used, variables = entry.used(route), {id(variable) for variable in entry.variables}
+                assert used.dtype == tf.bool
+                if bool(used):
+                    assert not self.all_heard or heard & variables
+                else:
+                    unused |= variables
+            assert not heard & unused
+            for part in layer._flatten_layers(include_self=False):
+                if part.trainable_weights and {id(w) for w in part.trainable_weights} <= unused:
+                    assert not {id(w) for w in part.non_trainable_weights} & found.moved, part.path
+
+
+class _Run:
+    """What one call of a probe gives: outputs, loss, gradients by weight, and the ids of the statistics it moved."""
+
+    def __init__(self, predicted: Any, trained: Any, loss: Any, slopes: Any, moved: set[int]) -> None:
+        self.predicted, self.trained, self.loss = np.asarray(predicted), np.asarray(trained), float(loss)
+        self.slopes, self.moved = slopes, moved
+
+
+class _Probe:
+    """A layer in float64, and one trace of all that it does: it predicts, trains and gives gradients."""
+
+    def __init__(self, case: LayerTestCase) -> None:
+        self.case, self.traces = case, 0
+        self.layer = case.built(dtype="float64")
+        shake(self.layer)
+        self.start = self.layer.get_weights()
+        chosen = case.choose(self.layer, case.options[-1])
+        signature = [
+            tf.TensorSpec((None, *_common(case.sizes)), tf.float64),
+            {name: tf.TensorSpec(value.shape, value.dtype) for name, value in chosen.items()},
+        ]
+        self.step = tf.function(self._step, input_signature=signature, autograph=False)
+
+    def _step(self, x: tf.Tensor, chosen: dict[str, tf.Tensor]) -> tuple[Any, ...]:
+        self.traces += 1
+        weights = [weight.value for weight in self.layer.trainable_weights]
+        predicted = self.layer(x, training=False, **chosen)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            y = self.layer(x, training=True, **chosen)
+            # Of normalised features the sum and the sum of squares are constant.
+            loss = tf.reduce_sum(tf.sin(y))
+        return predicted, y, loss, tape.gradient(loss, weights, unconnected_gradients="zero")
+
+    def reset(self) -> None:
+        """Bring all weights back."""
+        self.layer.set_weights(self.start)
+
+    def run(self, option: Any, x: np.ndarray, moved: dict[int, np.ndarray] | None = None) -> _Run:
+        """Compute an option.
+
+        Args:
+            option: As the case lists them.
+            x: Images.
+            moved: Values of some weights by their ids, in the place of theirs.
+        """
+        self.reset()
+        chosen = self.case.choose(self.layer, option)
+        for weight in self.layer.weights:
+            if id(weight) in (moved or {}):
+                weight.assign((moved or {})[id(weight)])
+        statistics = self.layer.non_trainable_weights
+        before = [weight.numpy() for weight in statistics]
+        predicted, trained, loss, slopes = self.step(tf.constant(x), chosen)
+        different = {id(w) for w, old in zip(statistics, before, strict=True) if not np.array_equal(w.numpy(), old)}
+        arrays = [(w, np.array(g)) for w, g in zip(self.layer.trainable_weights, slopes, strict=True)]
+        self.reset()
+        self.case.choose(self.layer, option)
+        return _Run(predicted, trained, loss, arrays, different)
+
+
+@functools.lru_cache(maxsize=2)
+def _probe(case: type[LayerTestCase]) -> _Probe:
+    """The tests of a class share one trace."""
+    return _Probe(case())
+
+
+def _common(sizes: Sequence[tuple[int, ...]]) -> tuple[int | None, ...]:
+    """The sides that all sizes have in common, None for those that differ."""
+    return tuple(found.pop() if len(found := set(sides)) == 1 else None for sides in zip(*sizes, strict=True))
+
+
+def _half(policy: str) -> Any:
+    """The type of images under a policy; a supernet takes any, its parts read what a layer in front of them gives."""
+    return tf.as_dtype(policy.removeprefix("mixed_")).as_numpy_dtype

@@ -1,0 +1,24 @@
+"""Training on several devices."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+def losses(devices: str) -> dict[str, list[float]]:
+    command = [sys.executable, str(Path(__file__).with_name("two_devices.py")), devices]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+
+
+@pytest.mark.slow(seconds=20)
+def test_two_devices_learn_what_one_does() -> None:
+    one, two = losses("one"), losses("two")
+    assert one.keys() == two.keys() and len(set(one["loss"])) == 2
+    for name, values in one.items():
+        np.testing.assert_allclose(two[name], values, rtol=1e-4, atol=1e-5, err_msg=name)
