@@ -27,7 +27,7 @@ class GraphCosts:
     """
 
     def __init__(self, graph: Graph, model: keras.Model, architecture: Mapping[str, Option]) -> None:
-        self.blocks = {block.name: (block.built_space, block.input_shape) for block in graph.searched}
+        self.blocks = {block.name: (block.built_space, block.input_shape or ()) for block in graph.searched}
         total, inside = model_costs(model), self._inside(architecture)
         self.outside = {name: total[name] - inside[name] for name in total}
 

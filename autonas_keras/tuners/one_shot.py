@@ -20,7 +20,7 @@ import tree
 from autonas_keras.blocks import Graph, Network, alone
 from autonas_keras.evaluation import InheritedScore
 from autonas_keras.oracles import Given
-from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, MobileSpace, Space
+from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, JoinedSpace, MobileSpace, Space
 from autonas_keras.strategies import Genetic, Reinforce, Strategy
 from autonas_keras.supernets import PathCell, PathChain, PathMobile, PathSupernet
 from autonas_keras.training import (
@@ -38,6 +38,7 @@ from autonas_keras.tuners.settings import Method
 from autonas_keras.tuners.supernet import SupernetTuner
 
 CALIBRATION = 512  # images whose statistics batch normalisation takes for an architecture
+CHANNELS = 16  # channels of a supernet's first cell or layer at most, unless told otherwise
 JUDGED = 2000  # validation images at most that an architecture is judged on
 
 
@@ -47,11 +48,12 @@ class OneShot(Method):
 
     Args:
         search_cells: Cells of the supernet.
-        search_channels: Channels of its first cell, None for half of those of the space.
+        search_channels: Channels of its first cell, None for those of the space, 16 at most.
         search_shrink: Factor by which the supernet sees images of 24 pixels and more averaged down.
         search_epochs: Epochs of the supernet; chosen by the number of samples when None.
         search_batch_size: Samples in a step.
-        search_learning_rate: First and last rate of SGD for the shared weights.
+        search_learning_rate: First and last rate of SGD for the shared weights; 0.1 and 0.0001 when None, with cells
+            that lay their nodes end to end 0.025 and 0.0001, whose sums without normalisation do not bear more.
         search_weight_decay: L2 of those weights.
         **others: Those of ``Method``, for the training of the network that is found.
     """
@@ -60,8 +62,8 @@ class OneShot(Method):
     search_channels: int | None = None
     search_shrink: int = 2
     search_epochs: int | None = None
-    search_batch_size: int = 64
-    search_learning_rate: tuple[float, float] = (0.1, 0.0001)
+    search_batch_size: int = 32
+    search_learning_rate: tuple[float, float] | None = None
     search_weight_decay: float = 3e-4
 
     def __post_init__(self) -> None:
@@ -71,7 +73,9 @@ class OneShot(Method):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
         rates = self.search_learning_rate
-        if not isinstance(rates, (tuple, list)) or len(rates) != 2 or not all(rate > 0 for rate in rates):
+        if rates is not None and (
+            not isinstance(rates, (tuple, list)) or len(rates) != 2 or not all(rate > 0 for rate in rates)
+        ):
             raise ValueError(f"Expected search_learning_rate to be a first and a last positive rate, got {rates!r}.")
         if not self.search_weight_decay >= 0:
             raise ValueError(
@@ -96,8 +100,15 @@ class OneShot(Method):
         raise NotImplementedError
 
     def default_search_epochs(self, samples: int, batch_size: int) -> int:
-        """About 6,000 steps, from 20 to 100 epochs."""
-        return min(100, max(20, -(-6000 // max(1, samples // batch_size))))
+        """About 25,000 steps, from 20 to 100 epochs."""
+        return min(100, max(20, -(-25_000 // max(1, samples // batch_size))))
+
+    def rates(self, space: JoinedSpace) -> tuple[float, float]:
+        """First and last rate of SGD for the shared weights of a space."""
+        if self.search_learning_rate is not None:
+            return self.search_learning_rate
+        summed = any(isinstance(part, CellSpace) and part.topology != "dense" for part in space.parts.values())
+        return (0.025 if summed else 0.1), 0.0001
 
 
 @dataclass(frozen=True)
@@ -184,7 +195,7 @@ class OneShotTuner(SupernetTuner):
             batch_size=size,
             seed=seed,
             directory=self._file("search"),
-            learning_rate=method.search_learning_rate,
+            learning_rate=method.rates(self.graph.space),
             callbacks=callbacks,
             verbose=self._fit["verbose"],
             augment=method.augmentation(image_shape(self.graph), samples >= LARGE),
@@ -229,16 +240,16 @@ class OneShotTuner(SupernetTuner):
             if isinstance(space, MobileSpace):
                 return PathMobile(space, seed=seed, name=name)
             if isinstance(space, ChainSpace):
-                channels = method.search_channels or -(-space.stem // 2)
+                channels = method.search_channels or min(space.stem, CHANNELS)
                 return PathChain(space.resized(channels / space.stem), seed=seed, name=name)
             assert isinstance(space, CellSpace)
-            channels = method.search_channels or -(-space.channels // 2)
+            channels = method.search_channels or min(space.channels, CHANNELS)
             return PathCell(space.resized(method.search_cells, channels), seed=seed, name=name)
 
         built = self.assemble(Network(supernet=layer, shrink=method.search_shrink))
         model = PathModel(alone(built.inputs), alone(built.outputs))
         model.compile(
-            keras.optimizers.SGD(method.search_learning_rate[0], momentum=0.9, nesterov=True, global_clipnorm=5.0),
+            keras.optimizers.SGD(method.rates(self.graph.space)[0], momentum=0.9, nesterov=True, global_clipnorm=5.0),
             paths=self._paths(),
             weight_decay=method.search_weight_decay,
             **self.graph.compile_arguments(),
