@@ -2,18 +2,22 @@
 
 from autonas_keras.evaluation.chain_costs import chain_costs, least_chain_costs
 from autonas_keras.evaluation.costs import COSTS, architecture_costs, check_limits, least_costs, meets, model_costs
+from autonas_keras.evaluation.inherited import SharedWeights, SupernetCosts
 from autonas_keras.evaluation.latency import LatencyTable
 from autonas_keras.evaluation.mobile_costs import least_mobile_costs, mobile_costs
-from autonas_keras.evaluation.shared import InheritedScore, recalibrate
+from autonas_keras.evaluation.shared import InheritedScore, correct, recalibrate
 from autonas_keras.evaluation.space_costs import least_space_costs, space_costs
 
 __all__ = [
     "COSTS",
     "InheritedScore",
     "LatencyTable",
+    "SharedWeights",
+    "SupernetCosts",
     "architecture_costs",
     "chain_costs",
     "check_limits",
+    "correct",
     "least_chain_costs",
     "least_costs",
     "least_mobile_costs",

@@ -58,9 +58,7 @@ class InheritedScore:
 
     def __call__(self, architecture: Mapping[str, Option]) -> float:
         """The mean score of an architecture with inherited weights; it stays selected, its statistics in place."""
-        self.model.select(architecture)
-        if self._calibration is not None:
-            self._calibrate(self._calibration)
+        self.calibrate(architecture)
         samples = len(tf.nest.flatten(self._validation)[0])
         total = 0.0
         for start in range(0, samples, self._batch_size):
@@ -68,6 +66,12 @@ class InheritedScore:
             batch = tf.nest.map_structure(lambda array, rows=rows: array[rows], self._validation)
             total += float(self._judge(*batch))
         return total / samples
+
+    def calibrate(self, architecture: Mapping[str, Option]) -> None:
+        """Select an architecture and take its statistics."""
+        self.model.select(architecture)
+        if self._calibration is not None:
+            self._calibrate(self._calibration)
 
     def on_batch(self, architecture: Mapping[str, Option], number: int) -> float:
         """The mean score of an architecture on one batch of the validation images, without calibration."""
