@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from autonas_keras.layers import faster_training
 from autonas_keras.spaces import Option
+from autonas_keras.supernets import ElasticBatchNormalization
 from autonas_keras.training import PathModel
 
 Data = tuple[Any, Any]
@@ -102,7 +103,8 @@ def correct(y: Any, prediction: Any) -> tf.Tensor:
 @contextmanager
 def whole_statistics(model: keras.Model) -> Iterator[None]:
     """While tracing: a training pass leaves its batch's own statistics in the batch normalisation, not a moving mean."""
-    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    kinds = (keras.layers.BatchNormalization, ElasticBatchNormalization)
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, kinds)]
     before = [layer.momentum for layer in layers]
     for layer in layers:
         layer.momentum = 0.0

@@ -216,6 +216,7 @@ class ElasticBatchNormalization(ElasticLayer):
     def __init__(self, zero_gamma: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.zero_gamma = bool(zero_gamma)
+        self.momentum = MOMENTUM
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "zero_gamma": self.zero_gamma}
@@ -240,7 +241,7 @@ class ElasticBatchNormalization(ElasticLayer):
         if not training or not self.trainable:
             return normalise(x, gamma, beta, mean, variance)
         y, new_mean, new_variance = normalise_batch(x, gamma, beta)
-        step = tf.stack([new_mean - mean, new_variance - variance]) * (1 - MOMENTUM)
+        step = tf.stack([new_mean - mean, new_variance - variance]) * (1 - self.momentum)
         missing = int(self.gamma.shape[0]) - channels_of(x)
         # What is added is what a slice of the moving statistics moves by.
         step = tf.unstack(tf.pad(tf.stop_gradient(step), ((0, 0), (0, missing))))
