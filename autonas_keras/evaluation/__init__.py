@@ -6,11 +6,12 @@ from autonas_keras.evaluation.inherited import SharedWeights, SupernetCosts
 from autonas_keras.evaluation.latency import LatencyTable
 from autonas_keras.evaluation.mobile_costs import least_mobile_costs, mobile_costs
 from autonas_keras.evaluation.shared import InheritedScore, correct, recalibrate
-from autonas_keras.evaluation.space_costs import least_space_costs, space_costs
+from autonas_keras.evaluation.space_costs import JoinedCosts, least_space_costs, space_costs
 
 __all__ = [
     "COSTS",
     "InheritedScore",
+    "JoinedCosts",
     "LatencyTable",
     "SharedWeights",
     "SupernetCosts",

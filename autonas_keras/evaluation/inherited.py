@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from autonas_keras.evaluation.costs import model_costs
 from autonas_keras.evaluation.shared import InheritedScore, recalibrate
-from autonas_keras.evaluation.space_costs import least_space_costs, space_costs
+from autonas_keras.evaluation.space_costs import JoinedCosts
 from autonas_keras.files import write_atomically
 from autonas_keras.spaces import Architecture, JoinedSpace, Option
 from autonas_keras.training import PathModel, discrete_network, handed_out
@@ -142,35 +142,19 @@ class SharedWeights:
         return found
 
 
-class SupernetCosts:
+class SupernetCosts(JoinedCosts):
     """The costs of every network that a model with supernets hands out.
 
-    What is outside the supernets costs the same for all, so one network that is built tells the costs of all. The
-    batch normalisation of cells counts with scale and offset, whether it has them or not.
+    The batch normalisation of cells counts with scale and offset, whether it has them or not.
 
     Args:
         model: The model.
     """
 
     def __init__(self, model: PathModel) -> None:
-        self.blocks = {layer.name: (layer.space, tuple(layer.input.shape[1:])) for layer in model.supernets}
+        blocks = {layer.name: (layer.space, tuple(layer.input.shape[1:])) for layer in model.supernets}
         point = model.space.default()
-        total, inside = model_costs(discrete_network(model, point, affine=True)), self._inside(point)
-        self.outside = {name: total[name] - inside[name] for name in total}
-
-    def _inside(self, architecture: Architecture) -> dict[str, int]:
-        parts = [space_costs(space, architecture.scope(name), size, 1) for name, (space, size) in self.blocks.items()]
-        return {name: sum(part[name] for part in parts) for name in parts[0]}
-
-    def of(self, architecture: Architecture) -> dict[str, int]:
-        """Parameters and multiply-adds of the whole network of a joined architecture."""
-        inside = self._inside(architecture)
-        return {name: self.outside[name] + inside[name] for name in inside}
-
-    def least(self) -> dict[str, int]:
-        """The least of each cost that any architecture has."""
-        parts = [least_space_costs(space, size, 1) for space, size in self.blocks.values()]
-        return {name: self.outside[name] + sum(part[name] for part in parts) for name in self.outside}
+        super().__init__(blocks, model_costs(discrete_network(model, point, affine=True)), point)
 
 
 def check_space(model: Any, space: JoinedSpace, path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
@@ -95,8 +96,8 @@ class PathModel(keras.Model):
         if not self.supernets:
             raise ValueError("Expected a layer that is a PathSupernet in a PathModel, got none.")
         self.paths, self.weight_decay, self.distillation = paths, float(weight_decay), float(distillation)
-        # In a closure Keras does not take the teacher for a part of this model.
-        self._teach = None if teacher is None else lambda x: teacher(x, training=False)
+        # Wrapped, so that Keras does not take the teacher for a part of this model.
+        self._teach = None if teacher is None else partial(teacher, training=False)
         self.routes = Routes({layer.name: int(layer.selected.shape[0]) for layer in self.supernets}, paths)
         self.optimizer.build(self.trainable_variables)
 

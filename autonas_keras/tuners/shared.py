@@ -190,7 +190,8 @@ class SharedTuner(SupernetTuner):
         table = pd.DataFrame(rows).sort_values([cost, "score"], ascending=[True, False], ignore_index=True)
         front = pareto_front(np.stack([table["score"], -table[cost].astype(float)], 1))
         # Of equal networks one is enough.
-        front = [i for i in front if not table[["score", cost]].duplicated()[i]]
+        repeated = table[["score", cost]].duplicated()
+        front = [place for place in front if not repeated[place]]
         return table.assign(front=table.index.isin(front))
 
     def _choose(self, shared: SharedWeights, limited: Mapping[str, Any], verbose: Any) -> Architecture:

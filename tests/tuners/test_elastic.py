@@ -22,9 +22,11 @@ SPACE = MobileSpace(((4, 8),), depths=(1, 2), kernels=(3, 5), expansions=(1, 2),
 OTHER = MobileSpace(((4, 8),), depths=(1, 2), kernels=(3, 5), expansions=(1, 3), stem=4, head=16, resolutions=(6, 8))
 CHAIN = ChainSpace(("identity", "mbconv_k3_e2"), stages=((2, 8, 2),), stem=4)
 SETTINGS: dict[str, dict[str, Any]] = {
-    "bignas": {"search_epochs": 3, "evaluations": 8},
-    "ofa": {"search_epochs": 5, "evaluations": 8, "generations": 2, "population_size": 6},
+    "bignas": {"search_epochs": 3, "search_batch_size": 20, "evaluations": 8},
+    "ofa": {"search_epochs": 5, "search_batch_size": 20, "evaluations": 8, "generations": 2, "population_size": 6},
 }
+
+TRAINED: dict[str, Any] = {"samples": 600, "search_epochs": 8, "search_learning_rate": 0.1}
 
 
 def made(folder: Path, tuner: str, **settings: Any) -> ImageClassifier:
@@ -36,24 +38,29 @@ def made(folder: Path, tuner: str, **settings: Any) -> ImageClassifier:
     )
 
 
-def fitted(folder: Path, tuner: str, **settings: Any) -> ImageClassifier:
+def fitted(folder: Path, tuner: str, samples: int = 200, **settings: Any) -> ImageClassifier:
     clf = made(folder, tuner, **settings)
-    x, y = digits(200)
+    x, y = digits(samples)
     clf.fit(x, y, epochs=2, batch_size=20, verbose=0)
     return clf
+
+
+def again_of(folder: Path) -> ImageClassifier:
+    """The finished search of the folder."""
+    return made(folder, "bignas", **{name: value for name, value in TRAINED.items() if name != "samples"})
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished search by BigNAS."""
     path = tmp_path_factory.mktemp("bignas")
-    fitted(path, "bignas")
+    fitted(path, "bignas", **TRAINED)
     return path
 
 
 @pytest.mark.slow(seconds=20)
 def test_what_is_found_is_handed_out_with_the_weights_it_has(folder: Path, tmp_path: Path) -> None:
-    clf = made(folder, "bignas")
+    clf = again_of(folder)
     model = clf.export_model()
     assert {type(layer).__module__.split(".")[0] for layer in model.layers} == {"keras"}
     assert clf.best_architecture in SPACE
@@ -70,7 +77,7 @@ def test_what_is_found_is_handed_out_with_the_weights_it_has(folder: Path, tmp_p
 
 @pytest.mark.slow(seconds=10)
 def test_networks_for_several_limits_come_out_of_one_training(folder: Path) -> None:
-    clf = made(folder, "bignas")
+    clf = again_of(folder)
     least, most = shared_costs(clf)
     x, y = digits(200)
     for share in (0.2, 0.6):
@@ -95,7 +102,7 @@ def shared_costs(clf: ImageClassifier) -> tuple[dict[str, int], dict[str, int]]:
 
 
 def test_limits_that_no_network_meets_are_refused_with_the_nearest(folder: Path) -> None:
-    clf = made(folder, "bignas")
+    clf = again_of(folder)
     least, _ = shared_costs(clf)
     with pytest.raises(ValueError, match=f"feasible is flops <= {least['flops']:,}"):
         clf.specialize({"flops": 10}, verbose=0)
@@ -105,12 +112,12 @@ def test_limits_that_no_network_meets_are_refused_with_the_nearest(folder: Path)
 
 @pytest.mark.slow(seconds=10)
 def test_the_front_is_a_table_and_a_picture(folder: Path, tmp_path: Path) -> None:
-    clf = made(folder, "bignas")
+    clf = again_of(folder)
     table = clf.pareto("flops", tmp_path / "front.svg", evaluations=5, verbose=0)
     assert list(table.columns) == ["architecture", "score", "params", "flops"]
     assert table["flops"].is_monotonic_increasing and table["score"].is_monotonic_increasing
     assert (tmp_path / "front.svg").stat().st_size > 1000
-    pd.testing.assert_frame_equal(made(folder, "bignas").pareto("flops", evaluations=5, verbose=0), table)
+    pd.testing.assert_frame_equal(again_of(folder).pareto("flops", evaluations=5, verbose=0), table)
     with pytest.raises(ValueError, match="Expected a cost of params and flops"):
         clf.pareto("seconds")
 
@@ -123,8 +130,8 @@ def test_specialize_that_is_interrupted_leaves_the_search_as_it_was(
     with monkeypatch.context() as patch:
         dies(patch, inherited.SharedWeights, "score", 3)
         with pytest.raises(Killed):
-            made(folder, "bignas").specialize(limits, verbose=0)
-    clf, again = made(folder, "bignas"), made(folder, "bignas")
+            again_of(folder).specialize(limits, verbose=0)
+    clf, again = again_of(folder), again_of(folder)
     x, _ = digits(20)
     np.testing.assert_array_equal(
         clf.specialize(limits, verbose=0).predict(x, verbose=0),
@@ -133,7 +140,7 @@ def test_specialize_that_is_interrupted_leaves_the_search_as_it_was(
 
 
 def test_a_supernet_of_another_space_is_refused_by_name(folder: Path, tmp_path: Path) -> None:
-    clf = made(folder, "bignas")
+    clf = again_of(folder)
     search = folder / "image_classifier" / "search"
     space = type(clf.tuner.graph.space)({"mobile_block_1": OTHER})
     with pytest.raises(ValueError, match="Expected a supernet of the space of 'mobile_block_1'"):
