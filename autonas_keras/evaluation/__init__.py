@@ -10,18 +10,23 @@ from autonas_keras.evaluation.costs import (
     model_costs,
     operation_costs,
 )
+from autonas_keras.evaluation.inherited import SharedWeights, SupernetCosts
 from autonas_keras.evaluation.latency import LatencyTable
 from autonas_keras.evaluation.mobile_costs import least_mobile_costs, mobile_costs
-from autonas_keras.evaluation.shared import InheritedScore, recalibrate
-from autonas_keras.evaluation.space_costs import least_space_costs, space_costs
+from autonas_keras.evaluation.shared import InheritedScore, correct, recalibrate
+from autonas_keras.evaluation.space_costs import JoinedCosts, least_space_costs, space_costs
 
 __all__ = [
     "COSTS",
     "InheritedScore",
+    "JoinedCosts",
     "LatencyTable",
+    "SharedWeights",
+    "SupernetCosts",
     "architecture_costs",
     "chain_costs",
     "check_limits",
+    "correct",
     "least_chain_costs",
     "least_costs",
     "least_mobile_costs",

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from autonas_keras.layers import faster_training
 from autonas_keras.spaces import Option
+from autonas_keras.supernets import ElasticBatchNormalization
 from autonas_keras.training import PathModel
 
 Data = tuple[Any, Any]
@@ -58,9 +59,7 @@ class InheritedScore:
 
     def __call__(self, architecture: Mapping[str, Option]) -> float:
         """The mean score of an architecture with inherited weights; it stays selected, its statistics in place."""
-        self.model.select(architecture)
-        if self._calibration is not None:
-            self._calibrate(self._calibration)
+        self.calibrate(architecture)
         samples = len(tf.nest.flatten(self._validation)[0])
         total = 0.0
         for start in range(0, samples, self._batch_size):
@@ -68,6 +67,12 @@ class InheritedScore:
             batch = tf.nest.map_structure(lambda array, rows=rows: array[rows], self._validation)
             total += float(self._judge(*batch))
         return total / samples
+
+    def calibrate(self, architecture: Mapping[str, Option]) -> None:
+        """Select an architecture and take its statistics."""
+        self.model.select(architecture)
+        if self._calibration is not None:
+            self._calibrate(self._calibration)
 
     def on_batch(self, architecture: Mapping[str, Option], number: int) -> float:
         """The mean score of an architecture on one batch of the validation images, without calibration."""
@@ -98,7 +103,8 @@ def correct(y: Any, prediction: Any) -> tf.Tensor:
 @contextmanager
 def whole_statistics(model: keras.Model) -> Iterator[None]:
     """While tracing: a training pass leaves its batch's own statistics in the batch normalisation, not a moving mean."""
-    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    kinds = (keras.layers.BatchNormalization, ElasticBatchNormalization)
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, kinds)]
     before = [layer.momentum for layer in layers]
     for layer in layers:
         layer.momentum = 0.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from autonas_keras.evaluation.chain_costs import chain_costs, least_chain_costs
-from autonas_keras.evaluation.costs import architecture_costs, least_costs
+from autonas_keras.evaluation.costs import COSTS, architecture_costs, least_costs
 from autonas_keras.evaluation.mobile_costs import least_mobile_costs, mobile_costs
-from autonas_keras.spaces import CellSpace, ChainSpace, MobileSpace, Option, Space
+from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, MobileSpace, Option, Space
 
 # How the costs of an architecture are counted, and the least of any.
 COUNTS: dict[type[Space], tuple[Callable[..., dict[str, int]], Callable[..., dict[str, int]]]] = {
@@ -41,6 +41,41 @@ def least_space_costs(space: Space, input_shape: tuple[int, ...], classes: int) 
         TypeError: When the networks of the space are not known.
     """
     return _counts(space)[1](space, input_shape, classes)
+
+
+class JoinedCosts:
+    """The costs of every network of a graph, of which all but the searched blocks costs the same.
+
+    Args:
+        blocks: The space of each searched block and the shape of what it reads, by its name.
+        total: The costs of one of the networks.
+        architecture: Its architecture, joined under the names of the blocks.
+    """
+
+    def __init__(
+        self,
+        blocks: Mapping[str, tuple[Space, tuple[int, ...]]],
+        total: Mapping[str, int],
+        architecture: Mapping[str, Option],
+    ) -> None:
+        self.blocks = dict(blocks)
+        inside = self._inside(architecture)
+        self.outside = {name: total[name] - inside[name] for name in total}
+
+    def _inside(self, architecture: Mapping[str, Option]) -> dict[str, int]:
+        point = architecture if isinstance(architecture, Architecture) else Architecture(tuple(architecture.items()))
+        parts = [space_costs(space, point.scope(name), shape, 1) for name, (space, shape) in self.blocks.items()]
+        return {name: sum(part[name] for part in parts) for name in COSTS}
+
+    def of(self, architecture: Mapping[str, Option]) -> dict[str, int]:
+        """Parameters and multiply-adds of the whole network of a joined architecture."""
+        inside = self._inside(architecture)
+        return {name: self.outside[name] + inside[name] for name in inside}
+
+    def least(self) -> dict[str, int]:
+        """The least of each cost that any architecture has."""
+        parts = [least_space_costs(space, shape, 1) for space, shape in self.blocks.values()]
+        return {name: self.outside[name] + sum(part[name] for part in parts) for name in self.outside}
 
 
 def _counts(space: Space) -> tuple[Callable[..., dict[str, int]], Callable[..., dict[str, int]]]:

@@ -62,7 +62,7 @@ def plot_architecture(space: Space, architecture: Mapping[str, Option], path: st
     path = Path(path)
     if path.suffix.lower() not in CANVASES:
         raise ValueError(f"Expected the name of a picture to end in .png or .svg, got {path.name!r}.")
-    _save(architecture_figure(space, architecture), path)
+    save_figure(architecture_figure(space, architecture), path)
     return path
 
 
@@ -290,7 +290,8 @@ def _box(
     )
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure, with the format of the suffix; a file of that name is replaced at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     kind = path.suffix.lower()
     half_written = path.with_name(f".{path.name}.{os.getpid()}.part")

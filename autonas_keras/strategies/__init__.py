@@ -1,6 +1,7 @@
 """Which architecture comes next."""
 
 from autonas_keras.strategies.base import Reward, Strategy
+from autonas_keras.strategies.coarse import CoarseToFine, coarse_grid
 from autonas_keras.strategies.controller import Reinforce
 from autonas_keras.strategies.evolution import RegularizedEvolution
 from autonas_keras.strategies.genetic import Genetic
@@ -9,6 +10,7 @@ from autonas_keras.strategies.local_search import LocalSearch
 from autonas_keras.strategies.mutation import mutate_cell, mutate_decision, mutate_each
 from autonas_keras.strategies.nsga2 import NSGA2
 from autonas_keras.strategies.pareto import crowding_distance, non_dominated_sort, pareto_front
+from autonas_keras.strategies.predicted import PredictedWorth, evolve_predicted
 from autonas_keras.strategies.predictor import Predictor
 from autonas_keras.strategies.random import RandomSearch
 from autonas_keras.strategies.rewards import mnasnet_reward
@@ -16,9 +18,11 @@ from autonas_keras.strategies.search import SearchResult, search
 
 __all__ = [
     "NSGA2",
+    "CoarseToFine",
     "EpsilonGreedy",
     "Genetic",
     "LocalSearch",
+    "PredictedWorth",
     "Predictor",
     "RandomSearch",
     "RegularizedEvolution",
@@ -26,7 +30,9 @@ __all__ = [
     "Reward",
     "SearchResult",
     "Strategy",
+    "coarse_grid",
     "crowding_distance",
+    "evolve_predicted",
     "mnasnet_reward",
     "mutate_cell",
     "mutate_decision",

@@ -1,10 +1,20 @@
 """A whole space as one Keras layer with shared weights."""
 
 from autonas_keras.supernets.cell import CellSupernet
+from autonas_keras.supernets.elastic import ElasticBatchNormalization
 from autonas_keras.supernets.elastic_block import Permutation
 from autonas_keras.supernets.path import PathSupernet, Usage
 from autonas_keras.supernets.path_cell import PathCell
 from autonas_keras.supernets.path_chain import PathChain
 from autonas_keras.supernets.path_mobile import PathMobile
 
-__all__ = ["CellSupernet", "PathCell", "PathChain", "PathMobile", "PathSupernet", "Permutation", "Usage"]
+__all__ = [
+    "CellSupernet",
+    "ElasticBatchNormalization",
+    "PathCell",
+    "PathChain",
+    "PathMobile",
+    "PathSupernet",
+    "Permutation",
+    "Usage",
+]

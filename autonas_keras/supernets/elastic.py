@@ -230,6 +230,7 @@ class ElasticBatchNormalization(ElasticLayer):
     def __init__(self, zero_gamma: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.zero_gamma = bool(zero_gamma)
+        self.momentum = MOMENTUM
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "zero_gamma": self.zero_gamma}
@@ -255,7 +256,7 @@ class ElasticBatchNormalization(ElasticLayer):
         if not training or not self.trainable:
             return normalise(x, gamma, beta, *moving)
         y, *batch = normalise_batch(x, gamma, beta)
-        move_statistics(self.vectors[2:], moving, batch, count, 1 - MOMENTUM)
+        move_statistics(self.vectors[2:], moving, batch, count, 1 - self.momentum)
         return y
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:

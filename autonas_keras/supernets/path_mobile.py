@@ -187,6 +187,7 @@ class PathMobile(PathSupernet):
             if reached is not None:
                 found.append(Usage(reached, [w for w in block.trainable_weights if id(w) not in known]))
             sizes = block.depthwise.kernel_sizes
+            # Without transformation there are no matrices.
             for larger, matrix in zip(sizes[:0:-1], matrices, strict=False):
                 kernel = _Reaches(self._places[f"stage_{stage}/block_{number}/kernel"], sizes, larger)
                 found.append(Usage(partial(_transforms, reached=reached, kernel=kernel), [matrix]))

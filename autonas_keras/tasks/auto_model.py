@@ -16,15 +16,15 @@ from autokeras.engine.node import Node
 from autokeras.engine.tuner import AutoTuner
 
 from autonas_keras.blocks import Graph, Merge, Normalization, RegressionHead, searched_block
-from autonas_keras.evaluation import check_limits
+from autonas_keras.evaluation import COSTS, check_limits
 from autonas_keras.oracles import distributed
-from autonas_keras.reporting import plot_architecture
-from autonas_keras.spaces import Architecture, Space
+from autonas_keras.reporting import plot_architecture, plot_front
+from autonas_keras.spaces import Architecture, Space, close_names
 from autonas_keras.tasks import convert
 from autonas_keras.tasks.data import check_batch_size, fingerprint
 from autonas_keras.tasks.facts import check_objective, graph_facts
 from autonas_keras.tasks.targets import Labels, Numbers
-from autonas_keras.tuners import Method, Project, SearchTuner, get_method
+from autonas_keras.tuners import Method, Project, SearchTuner, SharedTuner, Specialized, get_method
 
 
 class AutoModel(auto_model.AutoModel):
@@ -37,14 +37,14 @@ class AutoModel(auto_model.AutoModel):
         max_trials: Networks to train, for methods that train one per architecture.
         directory: Folder of all projects; the current one when None.
         objective: Metric to compare networks by.
-        tuner: A name ("darts", "random", "greedy", "bayesian", "hyperband"), a method with its settings such as
-            ``ank.tuners.Darts(order=2)``, or a subclass of AutoKeras's AutoTuner.
+        tuner: A name ("darts", "spos", "enas", "ofa", "bignas", "evolution", "random" and others), a method with its
+            settings such as ``ank.tuners.Darts(order=2)``, or a subclass of AutoKeras's AutoTuner.
         overwrite: Whether to remove a search that is in the folder; otherwise it is gone on with.
         seed: Seed of the search, 0 too; a search without one draws it and keeps it in its folder.
         max_model_size: Most parameters of a network, as in AutoKeras; the same as ``limits={"params": ...}``.
         space: Where images go into heads without blocks between: the space of cells, chains or mobile networks, as an
             object or by name ("darts", "nasbench_macro", "mobile" and others; the network is then fitted to the
-            images).
+            images). By default "mobile" for "ofa" and "bignas", "darts" for others.
         limits: Upper bounds of "params" and "flops" of a network.
         **settings: Settings of the method, such as ``search_epochs=30``.
 
@@ -66,15 +66,13 @@ class AutoModel(auto_model.AutoModel):
         seed: int | None = None,
         max_model_size: int | None = None,
         *,
-        space: str | Space = "darts",
+        space: str | Space | None = None,
         limits: Mapping[str, float] | None = None,
         **settings: Any,
     ) -> None:
         # Not AutoKeras's __init__: it seeds NumPy's global generator, and takes seed 0 for none.
         self.inputs = tree.flatten(inputs)
         self.outputs = tree.flatten(outputs)
-        searched_block(space)  # refuses what no block searches
-        self.space = space
         self.overwrite = overwrite
         self.limits = check_limits(limits)
         if max_model_size is not None:
@@ -83,6 +81,9 @@ class AutoModel(auto_model.AutoModel):
             raise ValueError(f"Expected seed to be an integer that is not negative, got {seed!r}.")
         foreign = tuner if isinstance(tuner, type) and issubclass(tuner, AutoTuner) else None
         method = None if foreign is not None else get_method(tuner, **settings)
+        self.space = (Method if method is None else method).default_space if space is None else space
+        searched_block(self.space)  # refuses what no block searches
+        self.specialized: Specialized | None = None
         graph = self._build_graph()
         self._heads = [node.in_blocks[0] for node in self.outputs]
         self._targets: list[Labels | Numbers] | None = None
@@ -202,9 +203,7 @@ class AutoModel(auto_model.AutoModel):
             self._join()
         data = convert.training_data(self, x, y, validation_split, validation_data)
         self._targets = data.targets
-        for head, target in zip(self._heads, data.targets, strict=True):
-            if isinstance(head, RegressionHead) and isinstance(target, Numbers):
-                head.set_units(target.mean, target.scale)
+        self._set_units(data.targets)
         self._analyze_data((data.x, data.y))
         self._build_hyper_pipeline()
         split = 0.0 if validation_data is not None else float(validation_split)
@@ -232,6 +231,11 @@ class AutoModel(auto_model.AutoModel):
             verbose=verbose,
             batch_size=batch_size,
         )
+
+    def _set_units(self, targets: Sequence[Labels | Numbers]) -> None:
+        for head, target in zip(self._heads, targets, strict=True):
+            if isinstance(head, RegressionHead) and isinstance(target, Numbers):
+                head.set_units(target.mean, target.scale)
 
     def _join(self) -> None:
         """Wait for the chief, whose seed draws the samples to validate on."""
@@ -354,6 +358,66 @@ class AutoModel(auto_model.AutoModel):
             ValueError: When nothing was found yet, or the suffix is another.
         """
         return plot_architecture(self._own_tuner().result_space, self.best_architecture, path)
+
+    # One supernet, many networks
+
+    def specialize(self, limits: Mapping[str, float] | None = None, verbose: Any = 1) -> keras.Model:
+        """The best network within limits that the trained supernet holds, without training; as often as wanted.
+
+        Architecture, costs and score stand in ``specialized`` afterwards.
+
+        Args:
+            limits: Upper bounds of "params" and "flops"; None for the best of all.
+            verbose: 0 or 1.
+
+        Returns:
+            A compiled Keras model of stock layers that takes the inputs as they were given to ``fit``.
+
+        Raises:
+            ValueError: When nothing was fitted yet, no network meets the limits (the nearest is given), or the file of
+                the supernet is missing or of another space.
+            TypeError: When the tuner trains no supernet whose networks it hands out.
+        """
+        checked = check_limits(limits)
+        self.specialized = self._shared_tuner().specialize(checked, verbose)
+        return self.specialized.model
+
+    def pareto(
+        self, cost: str = "flops", path: str | Path | None = None, evaluations: int = 200, verbose: Any = 1
+    ) -> pd.DataFrame:
+        """The networks of the trained supernet that no other beats in score for the same cost or less.
+
+        Args:
+            cost: "flops" or "params".
+            path: Where to draw them and all others that were judged, as PNG or SVG by its suffix; None draws nothing.
+            evaluations: Architectures that are judged on the way to the front.
+            verbose: 0 or 1.
+
+        Returns:
+            Architecture, score (with inherited weights), params and flops, the cheapest first.
+
+        Raises:
+            ValueError: When nothing was fitted yet, or the cost or the suffix is unknown.
+            TypeError: When the tuner trains no supernet whose networks it hands out.
+        """
+        if cost not in COSTS:
+            raise ValueError(f"Expected a cost of {' and '.join(COSTS)}, got {cost!r}{close_names(str(cost), COSTS)}.")
+        table = self._shared_tuner().pareto(cost, evaluations, verbose)
+        if path is not None:
+            plot_front(table, cost, path)
+        return table[table["front"]].drop(columns="front").reset_index(drop=True)
+
+    def _shared_tuner(self) -> SharedTuner:
+        """The tuner, if it trained a supernet whose networks it hands out."""
+        tuner = self._own_tuner()
+        if not isinstance(tuner, SharedTuner):
+            raise TypeError(
+                'Expected a tuner that hands out networks ("spos", "enas", "ofa" or "bignas"), got '
+                f"{tuner.method.name!r}."
+            )
+        _, targets = self._known()
+        self._set_units(targets)
+        return tuner
 
     def _own_tuner(self) -> SearchTuner:
         if not isinstance(self.tuner, SearchTuner):

@@ -7,7 +7,9 @@ in-place distillation).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
@@ -68,6 +70,7 @@ class PathModel(keras.Model):
         paths: int = 1,
         weight_decay: float = 0.0,
         distillation: float = 0.0,
+        teacher: keras.Model | None = None,
         **kwargs: Any,
     ) -> None:
         """Set optimizer and loss.
@@ -77,7 +80,9 @@ class PathModel(keras.Model):
             paths: Architectures in a step.
             weight_decay: L2 of the weights that a step uses, added to their gradients as PyTorch's SGD does.
             distillation: Share of the loss of all architectures but the first that takes what the first one predicts as
-                the truth (in-place distillation); 1 as in BigNAS.
+                the truth (in-place distillation); 1 as in BigNAS. They then learn without dropout, which is for the
+                first one alone.
+            teacher: A model that gives what all of them take as the truth instead; it does not learn.
             **kwargs: loss, metrics and what else keras.Model.compile takes; losses are not scaled for float16.
 
         Raises:
@@ -91,6 +96,8 @@ class PathModel(keras.Model):
         if not self.supernets:
             raise ValueError("Expected a layer that is a PathSupernet in a PathModel, got none.")
         self.paths, self.weight_decay, self.distillation = paths, float(weight_decay), float(distillation)
+        # Wrapped, so that Keras does not take the teacher for a part of this model.
+        self._teach = None if teacher is None else partial(teacher, training=False)
         with self.distribute_strategy.scope():
             self.routes = Routes({layer.name: int(layer.selected.shape[0]) for layer in self.supernets}, paths)
         self.optimizer.build(self.trainable_variables)
@@ -140,13 +147,14 @@ class PathModel(keras.Model):
         weights = self.trainable_variables
         routes = self.routes.next()
         total: list[tf.Tensor] = []
-        teacher = None
+        teacher = None if self._teach is None else self._taught(x)
         for path in range(self.paths):
             for layer in self.supernets:
                 layer.selected.assign(routes[layer.name][path])
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch([weight.value for weight in weights])
-                prediction = self(x, training=True)
+                with _dropout(self, path == 0 or not self.distillation or self._teach is not None):
+                    prediction = self(x, training=True)
                 loss = self._path_loss(x, y, prediction, sample_weight, teacher)
             slopes = tape.gradient(loss, [weight.value for weight in weights], unconnected_gradients="zero")
             total = [a + b for a, b in zip(total, slopes, strict=True)] if total else slopes
@@ -154,14 +162,21 @@ class PathModel(keras.Model):
                 # Losses come divided by the number of replicas, whose gradients are summed.
                 self._loss_tracker.update_state(loss * tf.distribute.get_strategy().num_replicas_in_sync)
                 metrics = self.compute_metrics(x, y, prediction, sample_weight=sample_weight)
-                teacher = tf.nest.map_structure(tf.stop_gradient, prediction)
+                if teacher is None:
+                    teacher = tf.nest.map_structure(tf.stop_gradient, prediction)
         with only_used(self.optimizer, self._groups(routes), self.weight_decay):
             self.optimizer.apply(total, weights)
         return metrics
 
+    def _taught(self, x: Any) -> Any:
+        assert self._teach is not None
+        return tf.nest.map_structure(tf.stop_gradient, self._teach(x))
+
     def _path_loss(self, x: Any, y: Any, prediction: Any, sample_weight: Any, teacher: Any) -> tf.Tensor:
         if teacher is None or not self.distillation:
             return self.compute_loss(x=x, y=y, y_pred=prediction, sample_weight=sample_weight, training=True)
+        if isinstance(y, Mapping):
+            teacher = dict(zip(self.output_names, tf.nest.flatten(teacher), strict=True))
         soft = self.compute_loss(x=x, y=teacher, y_pred=prediction, sample_weight=sample_weight, training=True)
         if self.distillation == 1:
             return soft
@@ -176,3 +191,17 @@ class PathModel(keras.Model):
                 each = [tf.reshape(used(routes[layer.name][path]), ()) for path in range(self.paths)]
                 groups.append(Group(tf.reduce_any(tf.stack(each)), variables))
         return groups
+
+
+@contextmanager
+def _dropout(model: keras.Model, used: bool) -> Iterator[None]:
+    """While tracing: whether layers of dropout drop anything."""
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Dropout) and not used]
+    before = [layer.rate for layer in layers]
+    for layer in layers:
+        layer.rate = 0
+    try:
+        yield
+    finally:
+        for layer, rate in zip(layers, before, strict=True):
+            layer.rate = rate

@@ -5,9 +5,11 @@ from __future__ import annotations
 from autonas_keras.spaces import close_names
 from autonas_keras.tuners.base import SearchTuner
 from autonas_keras.tuners.darts import Darts, DartsTuner
+from autonas_keras.tuners.elastic import BigNas, Ofa
 from autonas_keras.tuners.one_shot import Enas, Spos
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method, changed
+from autonas_keras.tuners.shared import SharedTuner, Specialized
 from autonas_keras.tuners.strategies import (
     EpsilonGreedy,
     Evolution,
@@ -24,6 +26,8 @@ METHODS = (
     Darts,
     Spos,
     Enas,
+    Ofa,
+    BigNas,
     Evolution,
     Genetic,
     Reinforce,
@@ -59,6 +63,7 @@ def get_method(tuner: str | Method | type[Method], **settings: object) -> Method
 __all__ = [
     "TUNERS",
     "Bayesian",
+    "BigNas",
     "Darts",
     "DartsTuner",
     "Enas",
@@ -69,11 +74,14 @@ __all__ = [
     "Hyperband",
     "LocalSearch",
     "Method",
+    "Ofa",
     "Predictor",
     "Project",
     "Random",
     "Reinforce",
     "SearchTuner",
+    "SharedTuner",
+    "Specialized",
     "Spos",
     "StrategyMethod",
     "TrialTuner",

@@ -89,10 +89,15 @@ class SearchTuner(AutoTuner):
                 self._finish_work()
         elif (path / "oracle.json").exists() and not (path / "tuner0.json").exists():
             self.oracle.reload()
-        for block in hypermodel.searched:
-            block.recall(self.oracle.get_space())
+        if not worker:
+            self._recall_spaces()
 
     # State
+
+    def _recall_spaces(self) -> None:
+        """Let blocks know the spaces that were fitted to the images of a search that is gone on with."""
+        for block in self.graph.searched:
+            block.recall(self.oracle.get_space())
 
     def _get_tuner_fname(self) -> str:
         return str(self._file("tuner0.json"))  # also where KerasTuner's variables name this process otherwise
@@ -234,6 +239,7 @@ class SearchTuner(AutoTuner):
 
     def _finish_work(self) -> None:
         self.oracle = self.oracle.detach()
+        self._recall_spaces()
         self._finished = True
 
     def _is_finished_on_disk(self) -> bool:
@@ -302,14 +308,19 @@ class SearchTuner(AutoTuner):
             verbose=self._fit["verbose"],
         )
         if plan.verbose:
-            found = self.architecture(self.best_trial.hyperparameters) if self.graph.searched else "a network"
-            print(f"Found {found}\nTraining it for {plan.epochs} epochs on {len(tree.flatten(data)[0]):,} samples.")
+            print(f"Found {self.architecture(self.best_trial.hyperparameters) if self.graph.searched else 'a network'}")
         start = time.perf_counter()
-        model, history = train(self.graph, self.best_trial.hyperparameters, data, plan)
+        model, history = self._trained(data, plan)
         record = {"epoch": list(history.epoch), "history": history.history, "seconds": time.perf_counter() - start}
         write_atomically(self._file("final.json"), json.dumps(record, default=float))
         save_model(model, self.best_model_path)
         self._model = model
+
+    def _trained(self, data: Any, plan: Plan) -> tuple[keras.Model, keras.callbacks.History]:
+        """The final network, compiled, and the history of its training."""
+        if plan.verbose:
+            print(f"Training it for {plan.epochs} epochs on {len(tree.flatten(data)[0]):,} samples.")
+        return train(self.graph, self.best_trial.hyperparameters, data, plan)
 
     @property
     def best_trial(self) -> Any:

@@ -10,15 +10,12 @@ import keras
 import numpy as np
 
 from autonas_keras.blocks import Graph
-from autonas_keras.evaluation import least_space_costs, meets, model_costs, space_costs
+from autonas_keras.evaluation import JoinedCosts, meets, model_costs
 from autonas_keras.spaces import Architecture, Option, Space
 
 
-class GraphCosts:
+class GraphCosts(JoinedCosts):
     """The costs of every architecture of a graph, out of one built network.
-
-    What is outside the searched blocks costs the same whatever the architecture, so one network that is built tells
-    the costs of all.
 
     Args:
         graph: A graph whose searched blocks were built.
@@ -27,27 +24,11 @@ class GraphCosts:
     """
 
     def __init__(self, graph: Graph, model: keras.Model, architecture: Mapping[str, Option]) -> None:
-        self.blocks = {block.name: (block.built_space, block.input_shape or ()) for block in graph.searched}
-        total, inside = model_costs(model), self._inside(architecture)
-        self.outside = {name: total[name] - inside[name] for name in total}
-
-    def _inside(self, architecture: Mapping[str, Option]) -> dict[str, int]:
-        point = architecture if isinstance(architecture, Architecture) else Architecture(tuple(architecture.items()))
-        parts = [space_costs(space, point.scope(name), shape, 1) for name, (space, shape) in self.blocks.items()]
-        return {name: sum(part[name] for part in parts) for name in ("params", "flops")}
-
-    def of(self, architecture: Mapping[str, Option]) -> dict[str, int]:
-        """Parameters and multiply-adds of the whole network of a joined architecture."""
-        inside = self._inside(architecture)
-        return {name: self.outside[name] + inside[name] for name in inside}
-
-    def least(self) -> dict[str, int]:
-        """The least of each cost that any architecture has."""
-        parts = [least_space_costs(space, shape, 1) for space, shape in self.blocks.values()]
-        return {name: self.outside[name] + sum(part[name] for part in parts) for name in self.outside}
+        blocks = {block.name: (block.built_space, block.input_shape or ()) for block in graph.searched}
+        super().__init__(blocks, model_costs(model), architecture)
 
 
-def check_feasible(costs: GraphCosts, space: Space, limits: Mapping[str, float]) -> None:
+def check_feasible(costs: JoinedCosts, space: Space, limits: Mapping[str, float]) -> None:
     """Refuse limits that no architecture meets.
 
     Raises:
@@ -74,7 +55,7 @@ def check_feasible(costs: GraphCosts, space: Space, limits: Mapping[str, float])
 def strongest_within(
     start: Architecture,
     space: Space,
-    costs: GraphCosts,
+    costs: JoinedCosts,
     limits: Mapping[str, float],
     strengths: Mapping[str, Mapping[str, np.ndarray]],
 ) -> Architecture:
@@ -117,7 +98,7 @@ def strongest_within(
         current = best
 
 
-def _lighten(start: Architecture, space: Space, costs: GraphCosts, limits: Mapping[str, float], strength: Any) -> Any:
+def _lighten(start: Architecture, space: Space, costs: JoinedCosts, limits: Mapping[str, float], strength: Any) -> Any:
     """Take the changes that save most for what they give up, until the limits are met or nothing saves any more."""
     current = start
     while (excess := _excess(costs.of(current), limits)) > 0:

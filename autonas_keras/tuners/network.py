@@ -110,14 +110,7 @@ def make_optimizer(method: Method, steps: int, batch_size: int) -> keras.optimiz
 
     The rate is for batches of 64 and grows with the batch, because smaller batches take more steps.
     """
-    rate = method.learning_rate * min(1.0, batch_size / 64) ** 0.5
-    warm = steps // 20
-    schedule = keras.optimizers.schedules.CosineDecay(
-        rate * 0.1 if warm else rate,
-        max(1, steps - warm),
-        warmup_target=rate if warm else None,
-        warmup_steps=warm,
-    )
+    schedule = make_schedule(method.learning_rate * min(1.0, batch_size / 64) ** 0.5, steps)
     optimizer = keras.optimizers.SGD(
         schedule,
         momentum=method.momentum,
@@ -127,6 +120,17 @@ def make_optimizer(method: Method, steps: int, batch_size: int) -> keras.optimiz
     )
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
+
+
+def make_schedule(rate: float, steps: int) -> keras.optimizers.schedules.CosineDecay:
+    """A rate that grows for the first twentieth of the steps and then falls to zero along a cosine."""
+    warm = steps // 20
+    return keras.optimizers.schedules.CosineDecay(
+        rate * 0.1 if warm else rate,
+        max(1, steps - warm),
+        warmup_target=rate if warm else None,
+        warmup_steps=warm,
+    )
 
 
 def image_shape(graph: Graph) -> tuple[int, ...] | None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import zlib
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import keras
-import numpy as np
 import pandas as pd
 import tree
 
@@ -35,11 +34,11 @@ from autonas_keras.training import (
 from autonas_keras.tuners.network import LARGE, adapt, image_shape
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method
-from autonas_keras.tuners.supernet import SupernetTuner
+from autonas_keras.tuners.shared import SharedTuner, judged
 
-CALIBRATION = 512  # images whose statistics batch normalisation takes for an architecture
 CHANNELS = 16  # channels of a supernet's first cell or layer at most, unless told otherwise
-JUDGED = 2000  # validation images at most that an architecture is judged on
+
+Judge = Callable[[Architecture], float]
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,7 @@ class Enas(OneShot):
         return EnasTuner
 
 
-class OneShotTuner(SupernetTuner):
+class OneShotTuner(SharedTuner):
     """Trains a supernet a path at a time; its only trial is the best architecture found with the shared weights."""
 
     method: Any
@@ -200,36 +199,19 @@ class OneShotTuner(SupernetTuner):
             verbose=self._fit["verbose"],
             augment=method.augmentation(image_shape(self.graph), samples >= LARGE),
         )
-        judge = InheritedScore(model, _first(x, CALIBRATION), self._judged())
-        best, tried = self._search(judge)
+        shared = self._keep(model, x)
+        best, tried = self._search(shared.score)
         pd.DataFrame(tried).to_csv(self._file("search", "inherited.csv"), index=False)
-        score = max(row["score"] for row in tried)
         learnt = {name: values[-1] for name, values in history.history.items() if name in ("loss", "accuracy")}
-        return best, {**learnt, self.oracle.objective.name: self._objective(model, best, score)}
-
-    def _objective(self, model: PathModel, best: Architecture, score: float) -> float:
-        """The objective of the best architecture with inherited weights."""
-        name = self.oracle.objective.name.removeprefix("val_")
-        if name == "accuracy":
-            return score
-        model.select(best)
-        found = model.evaluate(self._validation[0], self._named(self._validation[1]), verbose=0, return_dict=True)
-        return float(found[name])
+        return best, {**learnt, **self._objective(shared, best)}
 
     @abstractmethod
     def _plan(self, model: PathModel, epochs: int) -> tuple[Sampling, list[keras.callbacks.Callback]]:
         """Which architectures the training takes, and what learns along with it."""
 
     @abstractmethod
-    def _search(self, judge: InheritedScore) -> tuple[Architecture, list[dict[str, Any]]]:
+    def _search(self, judge: Judge) -> tuple[Architecture, list[dict[str, Any]]]:
         """The best architecture within the limits, and a row for each that was judged."""
-
-    def _judged(self) -> tuple[Any, Any]:
-        """The validation samples that architectures are judged on: a draw of the seed when there are many."""
-        x, y = self._validation[0], self._named(self._validation[1])
-        count = len(tree.flatten(x)[0])
-        rows = np.sort(np.random.default_rng([self.seed, 6]).permutation(count)[:JUDGED])
-        return tree.map_structure(lambda a: a[rows], (x, y))
 
     def _supernet(self) -> PathModel:
         method = self.method
@@ -277,7 +259,7 @@ class SposTuner(OneShotTuner):
         kind = FairSampling if self.method.fair else UniformSampling
         return kind(self.graph.space, self.seed), []
 
-    def _search(self, judge: InheritedScore) -> tuple[Architecture, list[dict[str, Any]]]:
+    def _search(self, judge: Judge) -> tuple[Architecture, list[dict[str, Any]]]:
         size = self.method.population_size
         strategy = Genetic(
             self.graph.space,
@@ -324,7 +306,7 @@ class EnasTuner(OneShotTuner):
         )
         return ControllerSampling(self._controller, self.seed, warmup), [callback]
 
-    def _search(self, judge: InheritedScore) -> tuple[Architecture, list[dict[str, Any]]]:
+    def _search(self, judge: Judge) -> tuple[Architecture, list[dict[str, Any]]]:
         drawn = Drawn(self._controller, self.seed, **self._limited())
         return judged(drawn, judge, self.method.samples, self._fit["verbose"])
 
@@ -344,22 +326,3 @@ class Drawn(Strategy):
 
     def _suggest(self) -> Architecture:
         return self.space.decode(self.network.sample(self.rng, 1).codes[0])
-
-
-def judged(
-    strategy: Strategy, judge: InheritedScore, evaluations: int, verbose: Any
-) -> tuple[Architecture, list[dict[str, Any]]]:
-    """The best of what a strategy proposes, and a row for each that was judged."""
-    rows: list[dict[str, Any]] = []
-    progress = keras.utils.Progbar(evaluations, verbose=1 if verbose else 0, unit_name="architecture")
-    while len(rows) < evaluations and (architecture := strategy.propose()) is not None:
-        score = judge(architecture)
-        strategy.observe(architecture, score)
-        rows.append({"architecture": str(architecture), "score": score})
-        progress.update(len(rows), [("score", score)])
-    assert strategy.best is not None
-    return strategy.best, rows
-
-
-def _first(x: Any, count: int) -> Any:
-    return tree.map_structure(lambda array: array[:count], x)

@@ -30,6 +30,7 @@ class Method:
     """
 
     name: ClassVar[str]
+    default_space: ClassVar[str] = "darts"
 
     cells: int | None = None
     channels: int | None = None

@@ -1,0 +1,249 @@
+"""Tuners whose supernet hands out networks as often as asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+import tree
+
+from autonas_keras.blocks import Graph, RegressionHead
+from autonas_keras.evaluation import SharedWeights, correct
+from autonas_keras.spaces import Architecture
+from autonas_keras.strategies import NSGA2, Genetic, Strategy, pareto_front
+from autonas_keras.training import PathModel, fit_resumable, steps_per_epoch
+from autonas_keras.tuners.limits import check_feasible
+from autonas_keras.tuners.network import LARGE, Plan, image_shape, make_optimizer
+from autonas_keras.tuners.supernet import SupernetTuner
+
+CALIBRATION = 512  # images whose statistics batch normalisation takes for an architecture
+JUDGED = 2000  # validation images at most that an architecture is judged on
+FINETUNING = 0.1  # learning rate of fine-tuning in relation to that of a training from scratch
+
+
+@dataclass(frozen=True)
+class Specialized:
+    """A network that a supernet handed out.
+
+    Attributes:
+        model: Stock Keras layers, compiled.
+        architecture: Its architecture: of the only searched block, or joined under the names of several.
+        costs: Its parameters and multiply-adds.
+        score: Its accuracy on the validation images (of a regression the negative squared error).
+        limits: The limits that it was asked to keep.
+    """
+
+    model: keras.Model
+    architecture: Architecture
+    costs: Mapping[str, int]
+    score: float
+    limits: Mapping[str, float]
+
+
+class SharedTuner(SupernetTuner):
+    """A search by shared weights, which are kept: ``specialize`` finds and hands out networks without any training."""
+
+    method: Any
+    _shared: SharedWeights | None = None
+
+    # While the search runs
+
+    def _keep(self, model: PathModel, x: Any) -> SharedWeights:
+        """Keep a trained supernet, and the images that its networks are judged on."""
+        calibration = tree.map_structure(lambda array: array[:CALIBRATION], x)
+        self._shared = SharedWeights(model, calibration, self._judged(), graph_score(self.graph), self._file("search"))
+        self._shared.save()
+        return self._shared
+
+    def _judged(self) -> tuple[Any, Any]:
+        """The validation samples that architectures are judged on: a draw of the seed when there are many."""
+        x, y = self._validation[0], self._named(self._validation[1])
+        count = len(tree.flatten(x)[0])
+        rows = np.sort(np.random.default_rng([self.seed, 6]).permutation(count)[:JUDGED])
+        return tree.map_structure(lambda a: a[rows], (x, y))
+
+    def _objective(self, shared: SharedWeights, best: Architecture) -> dict[str, float]:
+        """The objective of an architecture with inherited weights."""
+        name = self.oracle.objective.name
+        if name == "val_accuracy" and len(self.graph.outputs) == 1:
+            return {name: shared.score(best)}
+        shared.select(best)
+        found = shared.model.evaluate(
+            self._validation[0], self._named(self._validation[1]), verbose=0, return_dict=True
+        )
+        return {name: float(found[name.removeprefix("val_")])}
+
+    def _trained(self, data: Any, plan: Plan) -> tuple[keras.Model, keras.callbacks.History]:
+        if getattr(self.method, "retrain", True) is True:
+            return super()._trained(data, plan)
+        best = self.graph.space.read(self.best_trial.hyperparameters)
+        model = self.shared_weights().network(best)
+        history = keras.callbacks.History()
+        history.epoch = []
+        if self.method.retrain:
+            history = self._fine_tune(model, data, plan)
+        model.compile(optimizer="sgd", **self.graph.compile_arguments(training=False))
+        return model, history
+
+    def _fine_tune(self, model: keras.Model, data: Any, plan: Plan) -> keras.callbacks.History:
+        if plan.verbose:
+            print(f"Fine-tuning what was found for {plan.epochs} epochs.")
+        slow = replace(plan.method, learning_rate=plan.method.learning_rate * FINETUNING)
+        steps = plan.epochs * steps_per_epoch(data[0], plan.batch_size)
+        model.compile(make_optimizer(slow, steps, plan.batch_size), **self.graph.compile_arguments())
+        validation = plan.validation and (plan.validation[0], self._named(plan.validation[1]))
+        large = len(tree.flatten(data[0])[0]) >= LARGE
+        return fit_resumable(
+            model,
+            (data[0], self._named(data[1])),
+            validation,
+            epochs=plan.epochs,
+            batch_size=plan.batch_size,
+            seed=plan.seed,
+            directory=plan.directory,
+            callbacks=plan.callbacks,
+            verbose=plan.verbose,
+            augment=plan.method.augmentation(image_shape(self.graph), large),
+        )
+
+    def on_search_end(self) -> None:
+        super().on_search_end()
+        # What is handed out later comes from the files, in this process or another.
+        if self._shared is not None:
+            self._shared.save()
+            self._shared = None
+
+    # Afterwards
+
+    def shared_weights(self) -> SharedWeights:
+        """The trained supernet, from its files.
+
+        Raises:
+            ValueError: When there is none, or the file is of another space.
+        """
+        if self._shared is None:
+            self._shared = SharedWeights.load(self._file("search"), self.graph.space, graph_score(self.graph))
+        return self._shared
+
+    def specialize(self, limits: Mapping[str, float], verbose: Any = 1) -> Specialized:
+        """The best network within limits, with the weights that it has in the supernet.
+
+        Args:
+            limits: Upper bounds of "params" and "flops"; none for the best of all.
+            verbose: Whether progress is shown.
+
+        Raises:
+            ValueError: When the search is not finished, or no network meets the limits (the nearest is given).
+        """
+        trained = self.get_best_model()  # refuses a search that is not finished
+        shared = self.shared_weights()
+        check_feasible(shared.costs, shared.space, limits)
+        limited = {"limits": dict(limits), "costs": shared.costs.of} if limits else {}
+        try:
+            best = self._choose(shared, limited, verbose)
+        finally:
+            shared.save()
+        model = shared.network(best)
+        model.compile_from_config(trained.get_compile_config())
+        return Specialized(model, self.result_of(best), shared.costs.of(best), shared.score(best), dict(limits))
+
+    def result_of(self, point: Architecture) -> Architecture:
+        """An architecture of the only searched block, or joined under the names of several."""
+        if len(self.graph.searched) > 1:
+            return point
+        block = self.graph.searched[0]
+        return point.scope(block.name, block.space)
+
+    def pareto(self, cost: str, evaluations: int = 200, verbose: Any = 1) -> pd.DataFrame:
+        """Every architecture judged so far, evolution towards the front of score and cost included.
+
+        Args:
+            cost: "params" or "flops".
+            evaluations: Architectures that the evolution judges; called again it judges none anew.
+            verbose: Whether progress is shown.
+
+        Returns:
+            Columns architecture, score, params, flops and front (whether no other has a better score for no more
+            cost), the cheapest first.
+        """
+        self.get_best_model()
+        shared = self.shared_weights()
+        strategy = NSGA2(shared.space, objectives=2, seed=self.seed)
+        progress = keras.utils.Progbar(evaluations, verbose=1 if verbose else 0, unit_name="architecture")
+        try:
+            for count in range(evaluations):
+                if (architecture := strategy.propose()) is None:
+                    break
+                strategy.observe(architecture, (shared.score(architecture), -shared.costs.of(architecture)[cost]))
+                progress.update(count + 1)
+        finally:
+            shared.save()
+        rows = []
+        for architecture, score in shared.judged():
+            text = str(self.result_of(architecture)).replace("\n", "; ")
+            rows.append({"architecture": text, "score": score, **shared.costs.of(architecture)})
+        table = pd.DataFrame(rows).sort_values([cost, "score"], ascending=[True, False], ignore_index=True)
+        front = pareto_front(np.stack([table["score"], -table[cost].astype(float)], 1))
+        # Of equal networks one is enough.
+        repeated = table[["score", cost]].duplicated()
+        front = [place for place in front if not repeated[place]]
+        return table.assign(front=table.index.isin(front))
+
+    def _choose(self, shared: SharedWeights, limited: Mapping[str, Any], verbose: Any) -> Architecture:
+        """The best architecture within limits, which some architecture meets."""
+        size = getattr(self.method, "population_size", 50)
+        strategy = Genetic(
+            shared.space,
+            size,
+            parents=max(1, size // 5),
+            mutation_share=0.5,
+            mutation_rate=0.1,
+            tournament=1,
+            seed=self.seed,
+            **limited,
+        )
+        return judged(strategy, shared.score, getattr(self.method, "evaluations", 300), verbose)[0]
+
+
+def judged(strategy: Strategy, judge: Any, evaluations: int, verbose: Any) -> tuple[Architecture, list[dict[str, Any]]]:
+    """The best of what a strategy proposes, and a row for each that was judged."""
+    rows: list[dict[str, Any]] = []
+    progress = keras.utils.Progbar(evaluations, verbose=1 if verbose else 0, unit_name="architecture")
+    while len(rows) < evaluations and (architecture := strategy.propose()) is not None:
+        score = judge(architecture)
+        strategy.observe(architecture, score)
+        rows.append({"architecture": str(architecture), "score": score})
+        progress.update(len(rows), [("score", score)])
+    assert strategy.best is not None
+    return strategy.best, rows
+
+
+def graph_score(graph: Graph) -> Any:
+    """How a prediction of the graph is judged, a function of y and the prediction that gives a number for each sample.
+
+    The sum over the heads: whether the class is right, the share of labels that are right, or the negative squared
+    error in units of the targets' deviation.
+    """
+    heads = [node.in_blocks[0] for node in graph.outputs]
+
+    def one(head: Any, y: Any, prediction: Any) -> tf.Tensor:
+        if isinstance(head, RegressionHead):
+            error = (tf.cast(y, prediction.dtype) - prediction) / tf.constant(head.scale, prediction.dtype)
+            return -tf.reduce_mean(tf.reshape(error, (tf.shape(error)[0], -1)) ** 2, -1)
+        if getattr(head, "multi_label", False):
+            right = (prediction > 0.5) == (tf.cast(y, prediction.dtype) > 0.5)
+            return tf.reduce_mean(tf.cast(right, tf.float32), -1)
+        return tf.cast(correct(y, prediction), tf.float32)
+
+    def score(y: Any, prediction: Any) -> tf.Tensor:
+        if len(heads) == 1:
+            return one(heads[0], y, prediction)
+        parts = [one(head, y[head.name], p) for head, p in zip(heads, prediction, strict=True)]
+        return tf.add_n(parts)
+
+    return score
