@@ -215,13 +215,16 @@ class DartsTuner(SupernetTuner):
         """The expected cost of the networks that alphas stand for, as a multiple of that of even alphas."""
         method = self.method
         assert self.costs is not None
-        tables = {layer.name: operation_costs(*self.costs.blocks[layer.name], method.cost) for layer in model.supernets}
+        tables = {}
+        for layer in model.supernets:
+            space, shape = self.costs.blocks[layer.name]
+            assert isinstance(space, CellSpace)
+            tables[layer.name] = operation_costs(space, shape, method.cost)
         even = sum(float(layer.expected(tables[layer.name])) for layer in model.supernets)
 
         def penalty() -> tf.Tensor:
-            return (
-                method.cost_weight / even * tf.add_n([layer.expected(tables[layer.name]) for layer in model.supernets])
-            )
+            expected = tf.add_n([layer.expected(tables[layer.name]) for layer in model.supernets])
+            return method.cost_weight / even * expected
 
         return penalty
 
