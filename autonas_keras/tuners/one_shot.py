@@ -297,16 +297,19 @@ class EnasTuner(OneShotTuner):
         size = min(method.search_batch_size, len(tree.flatten(x)[0]))
         judge = InheritedScore(model, None, (x, y), size)
         count = max(1, len(tree.flatten(x)[0]) // size)
-        callback = ControllerTraining(
+        self._learning = ControllerTraining(
             self._controller,
             lambda architecture, step: judge.on_batch(architecture, step % count),
             method.controller_steps,
             warmup,
             self._file("search", "controller"),
         )
-        return ControllerSampling(self._controller, self.seed, warmup), [callback]
+        self._epochs = epochs
+        return ControllerSampling(self._controller, self.seed, warmup), [self._learning]
 
     def _search(self, judge: Judge) -> tuple[Architecture, list[dict[str, Any]]]:
+        # A training that had ended before a kill does not call back.
+        self._learning.restore(self._epochs)
         drawn = Drawn(self._controller, self.seed, **self._limited())
         return judged(drawn, judge, self.method.samples, self._fit["verbose"])
 
