@@ -25,7 +25,10 @@ class Conditions:
         threads: Threads that one operation may use.
         processor: Model of the processor.
         tensorflow: Version.
-        scale: What the times of parts by themselves were multiplied with, to be those inside a network.
+        scale: What the sum of parts is multiplied with, fitted on whole networks.
+        networks: Other whole networks that the sums were compared with.
+        median_error: Of the sums for those networks, as a share of what the whole took; None for no networks.
+        rank_correlation: Spearman's, of the sums and the whole networks.
     """
 
     input_shape: Size
@@ -36,6 +39,9 @@ class Conditions:
     processor: str
     tensorflow: str
     scale: float = 1.0
+    networks: int = 0
+    median_error: float | None = None
+    rank_correlation: float | None = None
 
 
 def conditions_here(
