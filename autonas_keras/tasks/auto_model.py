@@ -16,7 +16,7 @@ from autokeras.engine.node import Node
 from autokeras.engine.tuner import AutoTuner
 
 from autonas_keras.blocks import CellBlock, Graph, Merge, Normalization, RegressionHead
-from autonas_keras.evaluation import check_limits
+from autonas_keras.evaluation import LatencyTable, check_limits
 from autonas_keras.oracles import distributed
 from autonas_keras.reporting import plot_architecture
 from autonas_keras.spaces import Architecture, CellSpace
@@ -44,7 +44,9 @@ class AutoModel(auto_model.AutoModel):
         max_model_size: Most parameters of a network, as in AutoKeras; the same as ``limits={"params": ...}``.
         space: Where images go into heads without blocks between: the space of cells, by name (the network then has
             as many cells as its images ask for) or as an object.
-        limits: Upper bounds of "params" and "flops" of a network.
+        limits: Upper bounds of "params", "flops" and, with a table in ``latency``, "latency_ms" of a network.
+        latency: The ``LatencyTable`` of the network that is built around the only searched block: of its space, and of
+            images of its input.
         **settings: Settings of the method, such as ``search_epochs=30``.
 
     Raises:
@@ -67,6 +69,7 @@ class AutoModel(auto_model.AutoModel):
         *,
         space: str | CellSpace = "darts",
         limits: Mapping[str, float] | None = None,
+        latency: LatencyTable | None = None,
         **settings: Any,
     ) -> None:
         # Not AutoKeras's __init__: it seeds NumPy's global generator, and takes seed 0 for none.
@@ -83,6 +86,7 @@ class AutoModel(auto_model.AutoModel):
         foreign = tuner if isinstance(tuner, type) and issubclass(tuner, AutoTuner) else None
         method = None if foreign is not None else get_method(tuner, **settings)
         graph = self._build_graph()
+        _check_latency(latency, self.limits, len(graph.searched))
         self._heads = [node.in_blocks[0] for node in self.outputs]
         self._targets: list[Labels | Numbers] | None = None
         check_objective(objective, self._heads)
@@ -125,6 +129,8 @@ class AutoModel(auto_model.AutoModel):
             "objective": objective_fact,
             "seed": self.seed,
         }
+        if latency is not None:
+            self._facts["latency"] = {"scale": latency.conditions.scale, **latency.milliseconds}
         if not self._is_worker:  # the chief may not have begun
             self._project.claim(**self._facts)
         self.tuner = method.make(
@@ -135,6 +141,7 @@ class AutoModel(auto_model.AutoModel):
             max_trials=max_trials,
             seed=self.seed,
         )
+        self.tuner.latency = latency
 
     # The graph
 
@@ -358,3 +365,16 @@ class AutoModel(auto_model.AutoModel):
         if not isinstance(self.tuner, SearchTuner):
             raise TypeError(f"Expected a tuner of autonas_keras for this, got {type(self.tuner).__name__}.")
         return self.tuner
+
+
+def _check_latency(latency: Any, limits: Mapping[str, float], searched: int) -> None:
+    if latency is None:
+        if "latency_ms" in limits:
+            raise ValueError(
+                "Expected a latency table with a limit of latency_ms, got none; "
+                "pass latency=ank.LatencyTable.measure(space)."
+            )
+    elif not isinstance(latency, LatencyTable):
+        raise TypeError(f"Expected latency to be a LatencyTable, got {type(latency).__name__}.")
+    elif searched != 1:
+        raise ValueError(f"Expected one searched block in a graph with a latency table, got {searched}.")

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from autonas_keras.blocks import Graph
-from autonas_keras.evaluation import architecture_costs, least_costs, meets, model_costs
+from autonas_keras.evaluation import LatencyTable, architecture_costs, least_costs, meets, model_costs
 from autonas_keras.spaces import Architecture, Option, Space
 
 
@@ -24,27 +24,58 @@ class GraphCosts:
         graph: A graph whose searched blocks were built.
         model: The network of ``architecture``.
         architecture: A point of ``graph.space``.
+        latency: The table that tells "latency_ms" too, of the network around the only searched block. What stands in
+            front of that, such as a normalisation, is not timed.
+
+    Raises:
+        ValueError: When the table is of another network than the graph's.
     """
 
-    def __init__(self, graph: Graph, model: keras.Model, architecture: Mapping[str, Option]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        model: keras.Model,
+        architecture: Mapping[str, Option],
+        latency: LatencyTable | None = None,
+    ) -> None:
         self.blocks = {block.name: (block.built_space, block.input_shape) for block in graph.searched}
+        self.latency = latency
+        if latency is not None:
+            _check_table(latency, list(self.blocks.values()))
         total, inside = model_costs(model), self._inside(architecture)
         self.outside = {name: total[name] - inside[name] for name in total}
 
     def _inside(self, architecture: Mapping[str, Option]) -> dict[str, int]:
-        point = architecture if isinstance(architecture, Architecture) else Architecture(tuple(architecture.items()))
+        point = _point(architecture)
         parts = [architecture_costs(space, point.scope(name), shape, 1) for name, (space, shape) in self.blocks.items()]
         return {name: sum(part[name] for part in parts) for name in ("params", "flops")}
 
-    def of(self, architecture: Mapping[str, Option]) -> dict[str, int]:
-        """Parameters and multiply-adds of the whole network of a joined architecture."""
+    def of(self, architecture: Mapping[str, Option]) -> dict[str, float]:
+        """Parameters, multiply-adds and, with a table, milliseconds of the whole network of a joined architecture."""
         inside = self._inside(architecture)
-        return {name: self.outside[name] + inside[name] for name in inside}
+        found: dict[str, float] = {name: self.outside[name] + inside[name] for name in inside}
+        if self.latency is not None:
+            (name,) = self.blocks
+            found |= self.latency.costs(_point(architecture).scope(name))
+        return found
 
     def least(self) -> dict[str, int]:
-        """The least of each cost that any architecture has."""
+        """The least of each cost but the latency that any architecture has."""
         parts = [least_costs(space, shape, 1) for space, shape in self.blocks.values()]
         return {name: self.outside[name] + sum(part[name] for part in parts) for name in self.outside}
+
+
+def _point(architecture: Mapping[str, Option]) -> Architecture:
+    return architecture if isinstance(architecture, Architecture) else Architecture(tuple(architecture.items()))
+
+
+def _check_table(table: LatencyTable, blocks: list[tuple[Space, Any]]) -> None:
+    ((space, shape),) = blocks
+    if table.space != space or table.conditions.input_shape != shape:
+        raise ValueError(
+            f"Expected a latency table of {space!r} for images of {shape}, got one of {table.space!r} for "
+            f"{table.conditions.input_shape}; measure one with LatencyTable.measure."
+        )
 
 
 def check_feasible(costs: GraphCosts, space: Space, limits: Mapping[str, float]) -> None:
@@ -55,7 +86,7 @@ def check_feasible(costs: GraphCosts, space: Space, limits: Mapping[str, float])
     """
     least = costs.least()
     for name, limit in limits.items():
-        if least[name] > limit:
+        if name in least and least[name] > limit:
             raise ValueError(
                 f"Expected limits that some architecture meets, got {name} <= {limit:,}; the nearest that is feasible "
                 f"is {name} <= {least[name]:,}, or take a space of fewer cells or channels."
@@ -63,7 +94,7 @@ def check_feasible(costs: GraphCosts, space: Space, limits: Mapping[str, float])
     if limits:
         found = _lighten(space.default(), space, costs, limits, lambda architecture: 0.0)
         if not meets(costs.of(found), limits):
-            nearest = ", ".join(f"{name} <= {costs.of(found)[name]:,}" for name in limits)
+            nearest = ", ".join(f"{name} <= {costs.of(found)[name]:,.6g}" for name in limits)
             got = ", ".join(f"{name} <= {limit:,}" for name, limit in limits.items())
             raise ValueError(
                 f"Expected limits that some architecture meets at once, got {got}; the nearest that is feasible is "

@@ -12,14 +12,14 @@ import tensorflow as tf
 from autonas_keras import LatencyTable
 from autonas_keras.spaces import CellSpace, ChainSpace, MobileSpace
 
-SPACES = {
-    "nasbench201": CellSpace.nasbench201(),
-    "darts": CellSpace.darts(),
+SPACES = {  # cells as many as tasks stack for images of 32x32
+    "nasbench201": CellSpace.nasbench201(cells=9),
+    "darts": CellSpace.darts(cells=5),
     "macro": ChainSpace.nasbench_macro(),
     "ofa": MobileSpace.ofa(),
 }
 RUNTIMES = ("keras", "tflite")
-NETWORKS = 30
+NETWORKS, REPEATS = 30, 40
 THREADS = 1  # the sum of what runs side by side is not the time that it takes
 
 
@@ -35,7 +35,9 @@ def line(name: str, runtime: str, seed: int) -> dict[str, Any]:
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     threads = THREADS if runtime == "tflite" else None
     start = time.perf_counter()
-    table = LatencyTable.measure(SPACES[name], runtime=runtime, threads=threads, seed=seed, compare=NETWORKS)
+    table = LatencyTable.measure(
+        SPACES[name], runtime=runtime, threads=threads, seed=seed, repeats=REPEATS, compare=NETWORKS
+    )
     about, frame = table.conditions, table.comparison
     return {
         "space": name,
