@@ -8,21 +8,13 @@ import numpy as np
 import pytest
 
 from autonas_keras import blocks
-from autonas_keras.evaluation import LatencyTable, model_costs
-from autonas_keras.evaluation.conditions import Conditions
-from autonas_keras.evaluation.latency import CUTS
+from autonas_keras.evaluation import model_costs
 from autonas_keras.spaces import Architecture, CellSpace
 from autonas_keras.tuners.limits import GraphCosts, check_feasible, strongest_within
+from tests.tasks.small import latency_table
 
 SPACE = CellSpace(operations=("sep_conv_3x3", "skip_connect", "max_pool_3x3", "none"), nodes=2, cells=3, channels=4)
 DENSE = CellSpace(operations=("none", "skip_connect", "conv_3x3"), nodes=2, cells=3, channels=4, topology="dense")
-
-
-def table(space: CellSpace, shape: tuple[int, int, int]) -> LatencyTable:
-    """Convolutions take 2 ms, everything else 1."""
-    names = {part.name for part in CUTS[CellSpace](space, shape, 5).all_parts()}
-    times = {name: (1 + name.startswith("conv")) * (1 + name.endswith("twice")) for name in names}
-    return LatencyTable(space, Conditions(shape, 5, 1, "keras", 1, "a", "2"), {"call": 0.0, **times})
 
 
 def dense_graph() -> tuple[blocks.Graph, keras.Model, Architecture]:
@@ -106,7 +98,7 @@ def test_limits_that_nothing_meets_are_refused_with_the_nearest(made: tuple[bloc
 
 def test_a_latency_table_is_one_more_cost() -> None:
     graph, model, architecture = dense_graph()
-    known = table(DENSE, (9, 8, 3))
+    known = latency_table(DENSE, (9, 8, 3), 5)
     costs = GraphCosts(graph, model, architecture, known)
     assert costs.of(architecture)["latency_ms"] == known.latency_ms(DENSE.default())
     limit = float(np.median([known.latency_ms(a) for a in DENSE.enumerate()]))
@@ -119,7 +111,7 @@ def test_a_latency_table_is_one_more_cost() -> None:
 
 def test_a_latency_that_no_network_has_is_refused_with_the_nearest() -> None:
     graph, model, architecture = dense_graph()
-    known = table(DENSE, (9, 8, 3))
+    known = latency_table(DENSE, (9, 8, 3), 5)
     least = min(known.latency_ms(a) for a in DENSE.enumerate())
     costs = GraphCosts(graph, model, architecture, known)
     with pytest.raises(ValueError, match=f"the nearest that is feasible is latency_ms <= {least:g},"):
@@ -129,4 +121,4 @@ def test_a_latency_that_no_network_has_is_refused_with_the_nearest() -> None:
 @pytest.mark.parametrize(("space", "shape"), [(SPACE, (9, 8, 3)), (DENSE, (8, 8, 3))])
 def test_a_table_of_another_network_is_refused(space: CellSpace, shape: tuple[int, int, int]) -> None:
     with pytest.raises(ValueError, match=r"Expected a latency table of CellSpace.* for images of \(9, 8, 3\), got one"):
-        GraphCosts(*dense_graph(), table(space, shape))
+        GraphCosts(*dense_graph(), latency_table(space, shape, 5))
