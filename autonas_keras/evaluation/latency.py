@@ -118,6 +118,7 @@ class LatencyTable:
         """
         space = get_space(space)
         conditions = conditions_here(input_shape, classes, batch_size, runtime, threads)
+        cut = _cut(space, conditions)
         check_positive("repeats", repeats)
         for name, count in (("calibrate", calibrate), ("compare", compare)):
             if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
@@ -126,7 +127,6 @@ class LatencyTable:
             raise ValueError(
                 f"Expected to time at most the {space.size} networks there are, got {calibrate + compare}."
             )
-        cut = _cut(space, conditions)
         rng, drawn = np.random.default_rng(seed), dict[Architecture, None]()
         while len(drawn) < calibrate + compare:
             drawn[space.sample(rng)] = None
