@@ -137,7 +137,8 @@ class LatencyTable:
         table = cls(space, conditions, {CALL: call, **found})
         measured = [times[f"whole {place}"] for place in range(len(wholes))]
         sums = [table.latency_ms(architecture) - call for architecture in wholes[:calibrate]]
-        ratios = [(whole - call) / total for whole, total in zip(measured, sums, strict=False) if total > 0]
+        pairs = [(whole - call, total) for whole, total in zip(measured, sums, strict=False)]
+        ratios = [inside / total for inside, total in pairs if inside > 0 and total > 0]  # tiny ones drown in noise
         table.conditions = replace(conditions, scale=float(np.median(ratios)) if ratios else 1.0)
         table._compare(wholes[calibrate:], measured[calibrate:])
         return table

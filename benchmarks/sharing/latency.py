@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
@@ -34,7 +33,6 @@ def line(name: str, runtime: str, seed: int) -> dict[str, Any]:
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     threads = THREADS if runtime == "tflite" else None
-    start = time.perf_counter()
     table = LatencyTable.measure(
         SPACES[name], runtime=runtime, threads=threads, seed=seed, repeats=REPEATS, compare=NETWORKS
     )
@@ -52,5 +50,4 @@ def line(name: str, runtime: str, seed: int) -> dict[str, Any]:
         "slowest_ms": float(frame["whole_ms"].max()),
         "parts": len(table.milliseconds) - 1,
         "scale": about.scale,
-        "seconds": time.perf_counter() - start,
     }
