@@ -13,7 +13,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy.stats import spearmanr
 
 from autonas_keras.evaluation import (
     LatencyTable,
@@ -282,7 +281,8 @@ def test_a_measured_table_and_its_comparison_with_whole_networks(name: str, runt
     assert frame["error"].tolist() == pytest.approx((frame["sum_ms"] / frame["whole_ms"] - 1).tolist())
     assert about.networks == len(set(frame["architecture"])) == 3
     assert about.median_error == pytest.approx(np.median(np.abs(frame["error"])))
-    assert about.rank_correlation == pytest.approx(spearmanr(frame["sum_ms"], frame["whole_ms"])[0])
+    spearman = frame[["sum_ms", "whole_ms"]].corr("spearman").iloc[0, 1]
+    assert about.rank_correlation == pytest.approx(spearman, nan_ok=True)  # noise may leave nothing of tiny parts
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before
 
 
