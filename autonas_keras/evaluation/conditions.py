@@ -87,3 +87,16 @@ def check_positive(name: str, value: Any) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
+
+
+def check_counts(most: int, **counts: Any) -> None:
+    """Refuse what are no numbers of different networks, of which there are ``most``.
+
+    Raises:
+        ValueError: With a sentence about the one that is wrong.
+    """
+    for name, count in counts.items():
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
+            raise ValueError(f"Expected {name} to be a number of networks, 0 or more, got {count!r}.")
+    if sum(counts.values()) > most:
+        raise ValueError(f"Expected to time at most the {most} networks there are, got {sum(counts.values())}.")

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from autonas_keras.evaluation.cell_parts import CellCut
 from autonas_keras.evaluation.chain_parts import ChainCut, MobileCut
-from autonas_keras.evaluation.conditions import Conditions, check_positive, conditions_here
+from autonas_keras.evaluation.conditions import Conditions, check_counts, check_positive, conditions_here
 from autonas_keras.evaluation.parts import Cut, Size, kept_randomness
 from autonas_keras.evaluation.timing import Call, keras_call, low_medians, strengthen, tflite_call
 from autonas_keras.files import write_atomically
@@ -120,26 +120,13 @@ class LatencyTable:
         conditions = conditions_here(input_shape, classes, batch_size, runtime, threads)
         cut = _cut(space, conditions)
         check_positive("repeats", repeats)
-        for name, count in (("calibrate", calibrate), ("compare", compare)):
-            if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
-                raise ValueError(f"Expected {name} to be a number of networks, 0 or more, got {count!r}.")
-        if calibrate + compare > space.size:
-            raise ValueError(
-                f"Expected to time at most the {space.size} networks there are, got {calibrate + compare}."
-            )
-        rng, drawn = np.random.default_rng(seed), dict[Architecture, None]()
-        while len(drawn) < calibrate + compare:
-            drawn[space.sample(rng)] = None
-        wholes = list(drawn)
+        check_counts(space.size, calibrate=calibrate, compare=compare)
+        wholes = _drawn(space, calibrate + compare, np.random.default_rng(seed))
         times = _times(cut, wholes, conditions, int(repeats), verbose)
-        call, idle = times[CALL], times["idle"]
-        found = {name: max(0.0, times[name] - idle) / COPIES for name in _builders(cut)}
-        table = cls(space, conditions, {CALL: call, **found})
+        parts = {name: max(0.0, times[name] - times["idle"]) / COPIES for name in _builders(cut)}
+        table = cls(space, conditions, {CALL: times[CALL], **parts})
         measured = [times[f"whole {place}"] for place in range(len(wholes))]
-        sums = [table.latency_ms(architecture) - call for architecture in wholes[:calibrate]]
-        pairs = [(whole - call, total) for whole, total in zip(measured, sums, strict=False)]
-        ratios = [inside / total for inside, total in pairs if inside > 0 and total > 0]  # tiny ones drown in noise
-        table.conditions = replace(conditions, scale=float(np.median(ratios)) if ratios else 1.0)
+        table._fit(wholes[:calibrate], measured[:calibrate])
         table._compare(wholes[calibrate:], measured[calibrate:])
         return table
 
@@ -161,13 +148,19 @@ class LatencyTable:
         """
         return {"latency_ms": self.latency_ms(architecture)}
 
+    def _fit(self, architectures: list[Architecture], wholes: list[float]) -> None:
+        call = self.milliseconds[CALL]
+        pairs = [(whole - call, self.latency_ms(a) - call) for a, whole in zip(architectures, wholes, strict=True)]
+        ratios = [inside / total for inside, total in pairs if inside > 0 and total > 0]  # tiny ones drown in noise
+        self.conditions = replace(self.conditions, scale=float(np.median(ratios)) if ratios else 1.0)
+
     def _compare(self, architectures: list[Architecture], wholes: list[float]) -> None:
         sums = [self.latency_ms(architecture) for architecture in architectures]
         self.comparison = frame = _comparison(architectures, sums, wholes)
-        if len(frame):
+        if wholes:
             self.conditions = replace(
                 self.conditions,
-                networks=len(frame),
+                networks=len(wholes),
                 median_error=float(frame["error"].abs().median()),
                 rank_correlation=float(frame["sum_ms"].rank().corr(frame["whole_ms"].rank())),
             )
@@ -212,6 +205,14 @@ def _cut(space: Space, conditions: Conditions) -> Cut:
             return cut(space, conditions.input_shape, conditions.classes)
     known = " or ".join(kind.__name__ for kind in CUTS)
     raise TypeError(f"Expected a space that can be timed in parts, a {known}, got {type(space).__name__}.")
+
+
+def _drawn(space: Space, count: int, rng: np.random.Generator) -> list[Architecture]:
+    """Random architectures, none twice."""
+    found: dict[Architecture, None] = {}
+    while len(found) < count:
+        found[space.sample(rng)] = None
+    return list(found)
 
 
 def _builders(cut: Cut) -> dict[str, Callable[[], keras.Model]]:

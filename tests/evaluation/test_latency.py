@@ -33,7 +33,7 @@ from autonas_keras.strategies import RandomSearch
 SHAPE = (16, 12, 3)
 CELLS = {
     "darts": CellSpace.darts(cells=3, channels=3),
-    "nasnet": CellSpace.nasnet(cells=4, channels=4, nodes=3),
+    "nasnet": CellSpace.nasnet(cells=3, channels=4, nodes=2),
     "nasbench201": CellSpace.nasbench201(cells=4, channels=4),
     "one node": CellSpace.darts(cells=2, channels=2, nodes=1),
     "one dense node": CellSpace.nasbench201(cells=3, channels=2, nodes=1),
