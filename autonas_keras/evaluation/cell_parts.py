@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 
-from autonas_keras.evaluation.cell_operations import CellOperation, Graph, body, cell_operation, relu_part
-from autonas_keras.evaluation.parts import Part, Size, classifier, part_model, size_text
+from autonas_keras.evaluation.parts import Part, Size, classifier, merge_part, part_model, size_text
 from autonas_keras.layers.network import (
     STEM_WIDTH,
     cell_channels,
@@ -21,181 +21,137 @@ from autonas_keras.layers.network import (
     residual_block,
     stem,
 )
-from autonas_keras.layers.operations import OPERATIONS, batch_norm
-from autonas_keras.spaces import CellSpace, canonical
+from autonas_keras.layers.operations import apply_operation
+from autonas_keras.spaces import Cell, CellSpace, canonical
 from autonas_keras.spaces.choice import Option
 
 
 class CellCut:
     """Networks of cells as stem, inputs of cells, operations, sums of nodes, outputs of cells and head.
 
-    A ReLU that operations begin with is computed once for each state, however many operations read it, and so is an
-    operation without weights. TensorFlow adds the offset of a batch normalisation in the sum that it goes into, so
-    there that normalisation is part of the sum. TFLite has it inside the convolution, as it has a ReLU of a convolution
-    or sum that nothing else reads.
+    Runtimes compute once what two operations of one name on one state have in common, so such two are one part.
 
     Args:
         space: The cells, how many and how wide.
         input_shape: (height, width, channels) of the images.
         classes: Outputs of the classifier.
-        runtime: "keras" or "tflite".
     """
 
-    def __init__(self, space: CellSpace, input_shape: Size, classes: int, runtime: str) -> None:
+    def __init__(self, space: CellSpace, input_shape: Size, classes: int) -> None:
         self.space, self.input_shape, self.classes = space, input_shape, classes
-        self._lite, self._dense = runtime == "tflite", space.topology == "dense"
+        self._dense = space.topology == "dense"
 
     def network(self, architecture: Mapping[str, Option]) -> keras.Model:
         """The network of an architecture with global average pooling and a classifier."""
-        cells = {kind: self.space.cell(architecture, kind) for kind in self.space.cell_types}
+        cells = self._cells(architecture)
         return part_model(lambda x: classifier(cell_network(x, cells, self.space), self.classes), self.input_shape)
 
     def all_parts(self) -> Iterator[Part]:
         """Every part that some architecture has."""
-        nodes = self.space.nodes
         yield self._stem
-        for cell in self._cells:
-            yield from (part for part in cell.inputs if part is not None)
-            yield from (relu_part(size) for size in (*cell.sources, cell.reads, cell.nodes))
+        for place in self._places:
+            yield from (part for part in place.inputs if part is not None)
             for name in self.space.candidates:
-                for size, strides in {(cell.reads, cell.strides), (cell.nodes, 1)}:
-                    operation = self._operation(name, strides)
-                    most = nodes * (2 if self.space.topology == "repeat" else 1) if operation.dilated else 1
-                    yield from () if operation.empty else (operation.part(size, n + 1) for n in range(most))
-            for paths in range(1, nodes + 1) if self._dense else (2,):
-                for normed in (0,) if self._lite else range(paths + 1):
-                    yield from _sum(paths, normed, cell.nodes)
-            if not self._dense:
-                yield from _concat(nodes, cell.nodes)
+                for size, strides in {(place.reads, place.strides), (place.nodes, 1)}:
+                    yield from _operations(name, size, strides, 3)
+            for paths in range(2, self.space.nodes + 1) if self._dense else (2,):
+                yield merge_part("sum", paths, place.nodes)
+            yield from self._output(place)
         yield self._head
 
     def parts(self, architecture: Mapping[str, Option]) -> list[Part]:
-        """What is computed of the network of an architecture."""
-        cells = {kind: self.space.cell(architecture, kind) for kind in self.space.cell_types}
-        used = {
-            kind: sorted({s for pairs in cell.nodes for _, s in pairs if s < cell.inputs})
-            for kind, cell in cells.items()
-        }
-        graph = Graph([self._stem], merging={"stem"} if self._lite else set())
-        outputs: list[Hashable] = ["stem"] * self.space.inputs
-        live = self._live(used)
-        for place, cell in enumerate(self._cells):
-            output: Hashable = None
-            if place in live:
-                output = self._trace_cell(graph, place, cells[cell.kind].nodes, used[cell.kind], outputs)
-            outputs = [*outputs[1:], output]
-        graph.plain.add(outputs[-1])
-        return [*graph.parts, *graph.relu_parts(), *graph.together_parts(), self._head]
+        """The parts of the network of an architecture."""
+        space, cells = self.space, self._cells(architecture)
+        found = [self._stem]
+        for place in self._live(cells):
+            cell = cells[place.kind]
+            found += [part for state in _inputs_read(cell) if (part := place.inputs[state]) is not None]
+            counts = Counter((canonical(name), state) for pairs in cell.nodes for name, state in pairs)
+            for (name, state), times in counts.items():
+                size, strides = (place.reads, place.strides) if state < space.inputs else (place.nodes, 1)
+                found += _operations(name, size, strides, times)
+            found += [merge_part("sum", len(pairs), place.nodes) for pairs in cell.nodes if len(pairs) > 1]
+            found += self._output(place)
+        return [*found, self._head]
 
-    def _live(self, used: Mapping[str, list[int]]) -> set[int]:
-        """The cells that the output depends on."""
-        read = {len(self._cells) - 1}
-        for place in range(len(self._cells) - 1, -1, -1):
-            if place in read:
-                read |= {place - self.space.inputs + state for state in used[self._cells[place].kind]}
-        return read
+    def _cells(self, architecture: Mapping[str, Option]) -> dict[str, Cell]:
+        return {kind: self.space.cell(architecture, kind) for kind in self.space.cell_types}
 
-    def _trace_cell(
-        self, graph: Graph, place: int, nodes: tuple[Any, ...], used: list[int], outputs: list[Hashable]
-    ) -> Hashable:
-        cell, inputs = self._cells[place], self.space.inputs
-        states: dict[int, Hashable] = {}
-        for state in used:
-            part, states[state] = cell.inputs[state], outputs[state]
-            if part is not None:
-                if not self._dense:  # a residual block keeps its ReLU, which nothing else reads
-                    graph.relu[outputs[state]] = relu_part(cell.sources[state])
-                states[state] = graph.add(part, ("input", place, state), self._lite)
-        for node, pairs in enumerate(nodes, inputs):
-            paths, normed = [], 0
-            for path, (name, state) in enumerate(pairs):
-                strides = cell.strides if state < inputs else 1
-                operation, size = self._operation(name, strides), cell.reads if state < inputs else cell.nodes
-                normed += operation.norm
-                paths.append(operation.trace(graph, states[state], size, (place, node, path)))
-            states[node] = paths[0]
-            for part in _sum(len(pairs), normed, cell.nodes):
-                graph.plain.update(paths)
-                states[node] = graph.add(part, (place, node), self._lite)
-        output = states[inputs + len(nodes) - 1]
-        for part in () if self._dense else _concat(len(nodes), cell.nodes):
-            graph.plain.update(states[node] for node in range(inputs, inputs + len(nodes)))
-            output = graph.add(part, ("output", place), False)
-        return output
+    def _live(self, cells: Mapping[str, Cell]) -> list[_Place]:
+        """The places whose cells the output depends on."""
+        read = {len(self._places) - 1}
+        for index in range(len(self._places) - 1, -1, -1):
+            if index in read:
+                read |= {index - self.space.inputs + state for state in _inputs_read(cells[self._places[index].kind])}
+        return [place for index, place in enumerate(self._places) if index in read]
 
-    def _operation(self, name: str, strides: int) -> CellOperation:
-        name = canonical(name)
-        return cell_operation(name, strides, self._lite, OPERATIONS[name])
+    def _output(self, place: _Place) -> list[Part]:
+        nodes = self.space.nodes
+        return [] if self._dense or nodes == 1 else [merge_part("concat", nodes, place.nodes)]
 
     @cached_property
-    def _cells(self) -> list[_Cell]:
+    def _places(self) -> list[_Place]:
         space, found = self.space, []
         height, width, _ = self.input_shape
         stem_width = space.channels * (1 if self._dense else STEM_WIDTH)
         sources: list[Size] = [(height, width, stem_width)] * space.inputs
-        for place in range(space.cells):
-            channels = cell_channels(space, place)
-            reduces = place in space.reductions
-            smaller = (-(-height // 2), -(-width // 2), channels) if reduces else (height, width, channels)
-            reads = smaller if self._dense else (height, width, channels)
-            inputs = tuple(self._input(place, state, size, reads) for state, size in enumerate(sources))
-            strides = edge_strides(space, place, 0)
-            found.append(_Cell(cell_kind(space, place), tuple(sources), inputs, reads, strides, smaller))
-            height, width, _ = smaller
-            sources = [*sources[1:], smaller if self._dense else (height, width, channels * space.nodes)]
+        for index in range(space.cells):
+            channels = cell_channels(space, index)
+            reduces = index in space.reductions
+            nodes = (-(-height // 2), -(-width // 2), channels) if reduces else (height, width, channels)
+            reads = nodes if self._dense else (height, width, channels)  # a residual block reduces before a dense cell
+            inputs = tuple(self._input(index, state, size, reads) for state, size in enumerate(sources))
+            found.append(_Place(cell_kind(space, index), inputs, reads, edge_strides(space, index, 0), nodes))
+            height, width, _ = nodes
+            sources = [*sources[1:], nodes if self._dense else (height, width, channels * space.nodes)]
         return found
 
-    def _input(self, place: int, state: int, source: Size, reads: Size) -> Part | None:
+    def _input(self, index: int, state: int, source: Size, reads: Size) -> Part | None:
         if not self._dense:
             name = f"input {size_text(source)} to {size_text(reads)}"
-            return Part(name, lambda: body(part_model(lambda x: preprocess(x, self.space, place, state, True), source)))
-        if place not in self.space.reductions:
+            return Part(name, lambda: part_model(lambda x: preprocess(x, self.space, index, state, True), source))
+        if index not in self.space.reductions:
             return None
         return Part(f"residual {size_text(source)}", lambda: part_model(lambda x: residual_block(x, reads[2]), source))
 
     @cached_property
     def _stem(self) -> Part:
-        return Part(
-            f"stem {size_text(self.input_shape)}", lambda: part_model(lambda x: stem(x, self.space), self.input_shape)
-        )
+        name = f"stem {size_text(self.input_shape)}"
+        return Part(name, lambda: part_model(lambda x: stem(x, self.space), self.input_shape))
 
     @cached_property
     def _head(self) -> Part:
-        end = self._cells[-1].nodes
+        end = self._places[-1].nodes
         size = end if self._dense else (*end[:2], end[2] * self.space.nodes)
         ended = last_activation if self._dense else lambda x: x
         return Part(f"head {size_text(size)}", lambda: part_model(lambda x: classifier(ended(x), self.classes), size))
 
 
-class _Cell(NamedTuple):
-    """Sizes in a cell: of the network's states that it reads, of its input states, and of its nodes."""
+class _Place(NamedTuple):
+    """A cell in the network: its kind, the parts and the size of its inputs, their strides, the size of its nodes."""
 
     kind: str
-    sources: tuple[Size, ...]
     inputs: tuple[Part | None, ...]
     reads: Size
     strides: int
     nodes: Size
 
 
-def _sum(paths: int, normed: int, size: Size) -> Iterator[Part]:
-    """The sum of paths into a node, some of which are still to be normalised; nothing where there is nothing to do."""
-
-    def build() -> keras.Model:
-        inputs = [keras.Input(size) for _ in range(paths)]
-        maps = [batch_norm(True)(x) if place < normed else x for place, x in enumerate(inputs)]
-        if paths == 1:
-            return keras.Model(inputs[0], maps[0])
-        return keras.Model(inputs, keras.layers.Add()(maps))
-
-    if paths > 1 or normed:
-        yield Part(f"sum {size_text(size)} of {paths}{f' normalising {normed}' if normed else ''}", build)
+def _inputs_read(cell: Cell) -> list[int]:
+    return sorted({state for pairs in cell.nodes for _, state in pairs if state < cell.inputs})
 
 
-def _concat(count: int, size: Size) -> Iterator[Part]:
-    def build() -> keras.Model:
-        inputs = [keras.Input(size) for _ in range(count)]
-        return keras.Model(inputs, keras.layers.Concatenate()(inputs))
+def _operations(name: str, size: Size, strides: int, times: int) -> list[Part]:
+    """An operation ``times`` over on one state, as pairs and a single one."""
+    name = canonical(name)
+    if name == "skip_connect" and strides == 1:
+        return []
+    text = f"{name} {size_text(size)}{' by 2' if strides == 2 else ''}"
+    pair = Part(f"{text} twice", lambda: _operation_model(name, size, strides, 2))
+    single = Part(text, lambda: _operation_model(name, size, strides, 1))
+    return [pair] * (times // 2) + [single] * (times % 2)
 
-    if count > 1:
-        yield Part(f"concat {size_text(size)} of {count}", build)
+
+def _operation_model(name: str, size: Size, strides: int, times: int) -> keras.Model:
+    x = keras.Input(size)
+    return keras.Model(x, [apply_operation(name, x, size[2], strides, pool_norm=False) for _ in range(times)])

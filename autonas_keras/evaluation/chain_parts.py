@@ -1,7 +1,4 @@
-"""The parts of networks whose blocks follow one another: those of chains and of the mobile space.
-
-Nothing is merged from one block to the next, by neither runtime.
-"""
+"""The parts of networks whose blocks follow one another: those of chains and of the mobile space."""
 
 from __future__ import annotations
 
@@ -28,10 +25,17 @@ class ChainCut:
         space: The space.
         input_shape: (height, width, channels) of the images.
         classes: Outputs of the classifier.
-        runtime: "keras" or "tflite", the same for both.
+
+    Raises:
+        ValueError: When the space has bits to choose: rounding in floating point takes time instead of saving it.
     """
 
-    def __init__(self, space: ChainSpace, input_shape: Size, classes: int, runtime: str) -> None:
+    def __init__(self, space: ChainSpace, input_shape: Size, classes: int) -> None:
+        if space.bits:
+            raise ValueError(
+                f"Expected a chain space without bits to time, got bits={space.bits}; networks that round in floating "
+                "point tell nothing of the time in integers."
+            )
         self.space, self.input_shape, self.classes = space, input_shape, classes
 
     def network(self, architecture: Mapping[str, Option]) -> keras.Model:
@@ -74,10 +78,9 @@ class MobileCut:
         space: The space.
         input_shape: (height, width, channels) of the images, before they are resized.
         classes: Outputs of the classifier.
-        runtime: "keras" or "tflite", the same for both.
     """
 
-    def __init__(self, space: MobileSpace, input_shape: Size, classes: int, runtime: str) -> None:
+    def __init__(self, space: MobileSpace, input_shape: Size, classes: int) -> None:
         self.space, self.input_shape, self.classes = space, input_shape, classes
 
     def network(self, architecture: Mapping[str, Option]) -> keras.Model:

@@ -25,7 +25,10 @@ class Conditions:
         threads: Threads that one operation may use.
         processor: Model of the processor.
         tensorflow: Version.
-        scale: What the times of parts by themselves were multiplied with, to be those inside a network.
+        scale: What the sum of parts is multiplied with, fitted on whole networks.
+        networks: Other whole networks that the sums were compared with.
+        median_error: Of the sums for those networks, as a share of what the whole took; None for no networks.
+        rank_correlation: Spearman's, of the sums and the whole networks.
     """
 
     input_shape: Size
@@ -36,6 +39,9 @@ class Conditions:
     processor: str
     tensorflow: str
     scale: float = 1.0
+    networks: int = 0
+    median_error: float | None = None
+    rank_correlation: float | None = None
 
 
 def conditions_here(
@@ -81,3 +87,16 @@ def check_positive(name: str, value: Any) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
+
+
+def check_counts(most: int, **counts: Any) -> None:
+    """Refuse what are no numbers of different networks, of which there are ``most``.
+
+    Raises:
+        ValueError: With a sentence about the one that is wrong.
+    """
+    for name, count in counts.items():
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
+            raise ValueError(f"Expected {name} to be a number of networks, 0 or more, got {count!r}.")
+    if sum(counts.values()) > most:
+        raise ValueError(f"Expected to time at most the {most} networks there are, got {sum(counts.values())}.")

@@ -19,6 +19,7 @@ from autonas_keras.spaces import CellSpace, canonical, close_names
 from autonas_keras.spaces.choice import Option
 
 COSTS = ("params", "flops")
+LIMITS = (*COSTS, "latency_ms")
 _KERNELS = (
     keras.layers.Conv1D,
     keras.layers.Conv2D,
@@ -293,7 +294,8 @@ def check_limits(limits: Mapping[str, Any] | None) -> dict[str, float]:
     """The limits as a dictionary; None is no limit.
 
     Raises:
-        ValueError: When a limit is not of "params" and "flops" (close names are given), or not a positive number.
+        ValueError: When a limit is not of "params", "flops" and "latency_ms" (close names are given), or not a positive
+            number.
         TypeError: When ``limits`` is not a mapping.
     """
     if limits is None:
@@ -301,8 +303,8 @@ def check_limits(limits: Mapping[str, Any] | None) -> dict[str, float]:
     if not isinstance(limits, Mapping):
         raise TypeError(f'Expected limits such as {{"params": 100_000}}, got {type(limits).__name__}.')
     for name, value in limits.items():
-        if name not in COSTS:
-            raise ValueError(f"Expected limits of {' and '.join(COSTS)}, got {name!r}{close_names(name, COSTS)}.")
+        if name not in LIMITS:
+            raise ValueError(f"Expected limits of {', '.join(LIMITS)}, got {name!r}{close_names(name, LIMITS)}.")
         if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
             raise ValueError(f"Expected the limit of {name} to be a positive number, got {value!r}.")
     return dict(limits)

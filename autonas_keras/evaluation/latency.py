@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from autonas_keras.evaluation.cell_parts import CellCut
 from autonas_keras.evaluation.chain_parts import ChainCut, MobileCut
-from autonas_keras.evaluation.conditions import Conditions, check_positive, conditions_here
+from autonas_keras.evaluation.conditions import Conditions, check_counts, check_positive, conditions_here
 from autonas_keras.evaluation.parts import Cut, Size, kept_randomness
-from autonas_keras.evaluation.timing import Call, keras_call, low_medians, prepare, tflite_call
+from autonas_keras.evaluation.timing import Call, keras_call, low_medians, strengthen, tflite_call
 from autonas_keras.files import write_atomically
 from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, MobileSpace, Space, close_names, get_space
 from autonas_keras.spaces.choice import Option
 
-COPIES = 4  # of a part in one graph, which share what a call costs
-CALL, IDLE, WHOLE = "call", "idle", "whole"
+COPIES = 2  # of a part in one graph, which share what a call costs
+CALL = "call"
 TITLE = "# autonas_keras latency table"
 
 # How the networks of a space are cut into parts.
-CUTS: dict[type[Space], Callable[[Any, Size, int, str], Cut]] = {
+CUTS: dict[type[Space], Callable[[Any, Size, int], Cut]] = {
     CellSpace: CellCut,
     ChainSpace: ChainCut,
     MobileSpace: MobileCut,
@@ -44,12 +44,17 @@ CUTS: dict[type[Space], Callable[[Any, Size, int, str], Cut]] = {
 class LatencyTable:
     """Milliseconds of every part that networks of a space are made of, and so of every architecture.
 
-    ``LatencyTable.measure`` and ``LatencyTable.load`` make one.
+    An architecture takes ``call + scale * (the sum of its parts)``. ``LatencyTable.measure`` and
+    ``LatencyTable.load`` make one.
 
     Args:
         space: The space.
-        conditions: What was measured where.
+        conditions: What was measured where, and the scale.
         milliseconds: Time of each part by name, and of calling a network at all as "call".
+
+    Attributes:
+        comparison: Of a table just measured, a row for each whole network that it was compared with: "architecture",
+            "sum_ms", "whole_ms", "error" (share of the whole by which the sum is off).
 
     Raises:
         ValueError: When a part of the space has no time.
@@ -63,17 +68,13 @@ class LatencyTable:
     def __init__(self, space: Space, conditions: Conditions, milliseconds: Mapping[str, float]) -> None:
         self.space, self.conditions = space, conditions
         self.milliseconds = {str(name): float(value) for name, value in milliseconds.items()}
-        lacking = [name for name in _builders(self._cut) if name not in self.milliseconds]
-        if CALL not in self.milliseconds or lacking:
+        self.comparison = _comparison([], [], [])
+        self._cut = _cut(space, conditions)
+        lacking = [name for name in (CALL, *_builders(self._cut)) if name not in self.milliseconds]
+        if lacking:
             raise ValueError(
-                f"Expected the time of every part of {space!r}, got none of {(lacking or [CALL])[0]!r}; "
-                "measure the table anew."
+                f"Expected the time of every part of {space!r}, got none of {lacking[0]!r}; measure the table anew."
             )
-
-    @cached_property
-    def _cut(self) -> Cut:
-        about = self.conditions
-        return _cut_class(self.space)(self.space, about.input_shape, about.classes, about.runtime)
 
     @classmethod
     def measure(
@@ -86,13 +87,15 @@ class LatencyTable:
         threads: int | None = None,
         seed: int = 0,
         repeats: int = 20,
-        calibrate: int = 5,
+        calibrate: int = 12,
+        compare: int = 10,
         verbose: int = 1,
     ) -> LatencyTable:
         """Time every part of the networks of a space on this machine.
 
-        Inside a network a part does not find caches as it left them, and may run beside another one. So some whole
-        networks are timed too, and all parts are scaled by the median of what those take over the sums of their parts.
+        Inside a network a part does not find caches as it left them, and may run beside another one. So some random
+        whole networks are timed in the same rounds, and the scale is the median of what they take over their sums.
+        Others, which have no say in it, tell how far the sums are off.
 
         Args:
             space: The space, or the name of one.
@@ -101,52 +104,41 @@ class LatencyTable:
             batch_size: Images at once.
             runtime: "keras", a compiled call of the Keras model, or "tflite".
             threads: Threads of TFLite, by default one for each core; TensorFlow's are set before it starts.
-            seed: Of the weights.
-            repeats: Rounds in which every part is timed again.
-            calibrate: Random networks that are timed whole; 0 leaves the parts as they are by themselves.
+            seed: Of the draw of whole networks.
+            repeats: Rounds in which everything is timed again.
+            calibrate: Whole networks to fit the scale on; 0 for a scale of 1.
+            compare: Whole networks to compare with, 0 for none.
             verbose: 0 for silence.
 
         Raises:
             ValueError: When an argument is out of range.
             TypeError: When the networks of the space cannot be cut into parts.
+
+        Reference: Cai, Zhu, Han, ICLR 2019, section 3.3.
         """
         space = get_space(space)
-        _cut_class(space)
         conditions = conditions_here(input_shape, classes, batch_size, runtime, threads)
+        cut = _cut(space, conditions)
         check_positive("repeats", repeats)
-        if isinstance(calibrate, bool) or not isinstance(calibrate, (int, np.integer)) or calibrate < 0:
-            raise ValueError(f"Expected the number of networks to calibrate with, 0 or more, got {calibrate!r}.")
-        cut = _cut_class(space)(space, conditions.input_shape, conditions.classes, runtime)
-        builders = _builders(cut)
-        rng = np.random.default_rng([seed, 1])  # not those that ``check`` draws
-        wholes = [space.sample(rng) for _ in range(calibrate)]
-        # TFLite hands even a graph of one operation over to a delegate, which a network pays for once.
-        idle = [_least(runtime) for _ in range(COPIES)]
-        calls = {CALL: _call(idle[:1], conditions), IDLE: _call(idle, conditions)}
-        with kept_randomness(), _bar("parts and networks built", len(builders) + calibrate, verbose) as advance:
-            for name, build in builders.items():
-                calls[name] = _call([prepare(build(), seed + copy) for copy in range(COPIES)], conditions)
-                advance(len(calls) - 2)
-            for place, architecture in enumerate(wholes):
-                calls[f"{WHOLE} {place}"] = _call([prepare(cut.network(architecture), seed)], conditions)
-                advance(len(calls) - 2)
-        with _bar("rounds timed", repeats, verbose) as advance:
-            times = low_medians(calls, repeats, advance)
-        found = {name: max(0.0, times[name] - times[IDLE]) / COPIES for name in builders}
-        sums = [sum(found[part.name] for part in cut.parts(architecture)) for architecture in wholes]
-        ratios = [(times[f"{WHOLE} {i}"] - times[CALL]) / total for i, total in enumerate(sums) if total > 0]
-        scale = float(np.median(ratios)) if ratios else 1.0
-        scaled = {name: scale * time for name, time in found.items()}
-        return cls(space, replace(conditions, scale=scale), {CALL: times[CALL], **scaled})
+        check_counts(space.size, calibrate=calibrate, compare=compare)
+        wholes = _drawn(space, calibrate + compare, np.random.default_rng(seed))
+        times = _times(cut, wholes, conditions, int(repeats), verbose)
+        parts = {name: max(0.0, times[name] - times["idle"]) / COPIES for name in _builders(cut)}
+        table = cls(space, conditions, {CALL: times[CALL], **parts})
+        measured = [times[f"whole {place}"] for place in range(len(wholes))]
+        table._fit(wholes[:calibrate], measured[:calibrate])
+        table._compare(wholes[calibrate:], measured[calibrate:])
+        return table
 
     def latency_ms(self, architecture: Mapping[str, Option]) -> float:
-        """Milliseconds that the network of an architecture takes for one batch: the sum over its parts.
+        """Milliseconds that the network of an architecture takes for one batch.
 
         Raises:
             ValueError: When it is no point of the space.
         """
         parts = self._cut.parts(self.space.architecture(architecture))
-        return self.milliseconds[CALL] + sum(self.milliseconds[part.name] for part in parts)
+        total = sum(self.milliseconds[part.name] for part in parts)
+        return self.milliseconds[CALL] + self.conditions.scale * total
 
     def costs(self, architecture: Mapping[str, Option]) -> dict[str, float]:
         """``{"latency_ms": ...}``, as ``Strategy(limits={"latency_ms": 4.0}, costs=table.costs)`` takes it.
@@ -156,35 +148,22 @@ class LatencyTable:
         """
         return {"latency_ms": self.latency_ms(architecture)}
 
-    def check(self, networks: int = 10, seed: int = 0, repeats: int = 20, verbose: int = 1) -> pd.DataFrame:
-        """Time whole networks of random architectures, and compare them with the sums.
+    def _fit(self, architectures: list[Architecture], wholes: list[float]) -> None:
+        call = self.milliseconds[CALL]
+        pairs = [(whole - call, self.latency_ms(a) - call) for a, whole in zip(architectures, wholes, strict=True)]
+        ratios = [inside / total for inside, total in pairs if inside > 0 and total > 0]  # tiny ones drown in noise
+        self.conditions = replace(self.conditions, scale=float(np.median(ratios)) if ratios else 1.0)
 
-        Args:
-            networks: How many.
-            seed: Of the architectures and their weights.
-            repeats: Rounds in which every network is timed again.
-            verbose: 0 for silence.
-
-        Returns:
-            A row a network: "architecture", "sum_ms", "whole_ms", "error" (share of the whole by which the sum is
-            off). ``frame.attrs`` holds "median_error", of its size, and "rank_correlation", Spearman's.
-
-        Raises:
-            ValueError: When fewer than two networks, or no repeats, are asked for.
-        """
-        if isinstance(networks, bool) or not isinstance(networks, (int, np.integer)) or networks < 2:
-            raise ValueError(f"Expected two networks or more to compare, got {networks!r}.")
-        check_positive("repeats", repeats)
-        rng = np.random.default_rng(seed)
-        architectures = [self.space.sample(rng) for _ in range(networks)]
-        calls: dict[str, Call] = {}
-        with kept_randomness(), _bar("networks built", networks, verbose) as advance:
-            for place, architecture in enumerate(architectures):
-                calls[str(place)] = _call([prepare(self._cut.network(architecture), seed)], self.conditions)
-                advance(place + 1)
-        with _bar("rounds timed", repeats, verbose) as advance:
-            times = low_medians(calls, repeats, advance)
-        return _comparison(architectures, [self.latency_ms(a) for a in architectures], list(times.values()))
+    def _compare(self, architectures: list[Architecture], wholes: list[float]) -> None:
+        sums = [self.latency_ms(architecture) for architecture in architectures]
+        self.comparison = frame = _comparison(architectures, sums, wholes)
+        if wholes:
+            self.conditions = replace(
+                self.conditions,
+                networks=len(wholes),
+                median_error=float(frame["error"].abs().median()),
+                rank_correlation=float(frame["sum_ms"].rank().corr(frame["whole_ms"].rank())),
+            )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a csv of parts and milliseconds, below comments that say what was measured where."""
@@ -220,16 +199,43 @@ class LatencyTable:
         return cls(found, Conditions(**{**about, "input_shape": tuple(about["input_shape"])}), rows)
 
 
-def _cut_class(space: Space) -> Callable[[Any, Size, int, str], Cut]:
+def _cut(space: Space, conditions: Conditions) -> Cut:
     for kind, cut in CUTS.items():
         if isinstance(space, kind):
-            return cut
+            return cut(space, conditions.input_shape, conditions.classes)
     known = " or ".join(kind.__name__ for kind in CUTS)
     raise TypeError(f"Expected a space that can be timed in parts, a {known}, got {type(space).__name__}.")
 
 
+def _drawn(space: Space, count: int, rng: np.random.Generator) -> list[Architecture]:
+    """Random architectures, none twice."""
+    found: dict[Architecture, None] = {}
+    while len(found) < count:
+        found[space.sample(rng)] = None
+    return list(found)
+
+
 def _builders(cut: Cut) -> dict[str, Callable[[], keras.Model]]:
     return {part.name: part.build for part in cut.all_parts()}
+
+
+def _times(
+    cut: Cut, wholes: Sequence[Architecture], conditions: Conditions, repeats: int, verbose: int
+) -> dict[str, float]:
+    """Milliseconds of ``COPIES`` of each part, of as many models that do nothing and of one, and of whole networks."""
+    builders: dict[str, Callable[[], keras.Model]] = {"idle": partial(_least, conditions.runtime), **_builders(cut)}
+    networks = {f"whole {place}": partial(cut.network, architecture) for place, architecture in enumerate(wholes)}
+    calls: dict[str, Call] = {}
+    with kept_randomness(), _bar("parts and networks built", 1 + len(builders) + len(networks), verbose) as advance:
+        calls[CALL] = _call([_least(conditions.runtime)], conditions)
+        for name, build in builders.items():
+            calls[name] = _call([strengthen(build()) for _ in range(COPIES)], conditions)
+            advance(len(calls))
+        for name, build in networks.items():
+            calls[name] = _call([strengthen(build())], conditions)
+            advance(len(calls))
+    with _bar("rounds timed", repeats, verbose) as advance:
+        return low_medians(calls, repeats, advance)
 
 
 def _call(models: list[keras.Model], conditions: Conditions) -> Call:
@@ -239,18 +245,14 @@ def _call(models: list[keras.Model], conditions: Conditions) -> Call:
 
 
 def _least(runtime: str) -> keras.Model:
-    """A model with as little to do as the runtime can run."""
+    """A model with as little to do as the runtime can run: TFLite's delegates cost something from one operation on."""
     x = keras.Input((1,))
     return keras.Model(x, keras.layers.ReLU()(x) if runtime == "tflite" else keras.layers.Identity()(x))
 
 
 def _comparison(architectures: Sequence[Architecture], sums: list[float], wholes: list[float]) -> pd.DataFrame:
     frame = pd.DataFrame({"architecture": architectures, "sum_ms": sums, "whole_ms": wholes})
-    frame["error"] = frame["sum_ms"] / frame["whole_ms"] - 1
-    ranks = frame[["sum_ms", "whole_ms"]].rank()
-    frame.attrs["median_error"] = float(frame["error"].abs().median())
-    frame.attrs["rank_correlation"] = float(ranks["sum_ms"].corr(ranks["whole_ms"]))
-    return frame
+    return frame.assign(error=frame["sum_ms"] / frame["whole_ms"] - 1)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, float]]:

@@ -1,8 +1,4 @@
-"""Networks cut into parts that are timed by themselves, so that their times add up to the time of the whole.
-
-A runtime does not compute a network layer by layer: it leaves out what stands twice, and merges neighbours. So a part
-ends where nothing is merged, and an architecture lists what the runtime computes.
-"""
+"""Networks cut into parts that are timed by themselves, so that their times add up to the time of the whole."""
 
 from __future__ import annotations
 
@@ -32,7 +28,7 @@ class Part(NamedTuple):
 
 
 class Cut(Protocol):
-    """What a latency table has to know of a space; made as ``cut(space, input_shape, classes, runtime)``.
+    """What a latency table has to know of a space; made as ``cut(space, input_shape, classes)``.
 
     A space of another kind gets a class of its own and a line in ``latency.CUTS``. Its ``get_config`` has to give JSON
     that its constructor takes, so that a table can be saved and loaded.
@@ -42,7 +38,7 @@ class Cut(Protocol):
         """Every part that some architecture has; the same one may come several times."""
 
     def parts(self, architecture: Mapping[str, Option]) -> list[Part]:
-        """What is computed of the network of an architecture: each part as often as it is."""
+        """The parts of the network of an architecture, each as often as it is computed."""
 
     def network(self, architecture: Mapping[str, Option]) -> keras.Model:
         """The whole network, of stock Keras layers."""
@@ -62,6 +58,17 @@ def part_model(function: Callable[[Tensor], Tensor], size: Size) -> keras.Model:
     """The model that computes ``function`` of maps of ``size``."""
     x = keras.Input(size)
     return keras.Model(x, function(x))
+
+
+def merge_part(kind: str, count: int, size: Size) -> Part:
+    """The "sum" or "concat" of ``count`` maps of ``size``."""
+    merge = {"sum": keras.layers.Add, "concat": keras.layers.Concatenate}[kind]
+
+    def build() -> keras.Model:
+        inputs = [keras.Input(size) for _ in range(count)]
+        return keras.Model(inputs, merge()(inputs))
+
+    return Part(f"{kind} {size_text(size)} of {count}", build)
 
 
 def classifier(features: Tensor, classes: int) -> Tensor:

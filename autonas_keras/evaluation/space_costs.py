@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from autonas_keras.evaluation.chain_costs import chain_costs, least_chain_costs
 from autonas_keras.evaluation.costs import COSTS, architecture_costs, least_costs
+from autonas_keras.evaluation.latency import LatencyTable
 from autonas_keras.evaluation.mobile_costs import least_mobile_costs, mobile_costs
 from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, MobileSpace, Option, Space
 
@@ -50,6 +51,11 @@ class JoinedCosts:
         blocks: The space of each searched block and the shape of what it reads, by its name.
         total: The costs of one of the networks.
         architecture: Its architecture, joined under the names of the blocks.
+        latency: The table that tells "latency_ms" too, of the network around the only searched block. What stands in
+            front of that, such as a normalisation, is not timed.
+
+    Raises:
+        ValueError: When the table is of another network than the block's.
     """
 
     def __init__(
@@ -57,25 +63,45 @@ class JoinedCosts:
         blocks: Mapping[str, tuple[Space, tuple[int, ...]]],
         total: Mapping[str, int],
         architecture: Mapping[str, Option],
+        latency: LatencyTable | None = None,
     ) -> None:
-        self.blocks = dict(blocks)
+        self.blocks, self.latency = dict(blocks), latency
+        if latency is not None and not self.times(latency):
+            ((space, shape),) = self.blocks.values()
+            raise ValueError(
+                f"Expected a latency table of {space!r} for images of {shape}, got one of {latency.space!r} for "
+                f"{latency.conditions.input_shape}; measure one with LatencyTable.measure."
+            )
         inside = self._inside(architecture)
         self.outside = {name: total[name] - inside[name] for name in total}
 
+    def times(self, latency: LatencyTable) -> bool:
+        """Whether a table is of these networks."""
+        parts = list(self.blocks.values())
+        return parts == [(latency.space, tuple(latency.conditions.input_shape))]
+
     def _inside(self, architecture: Mapping[str, Option]) -> dict[str, int]:
-        point = architecture if isinstance(architecture, Architecture) else Architecture(tuple(architecture.items()))
+        point = _point(architecture)
         parts = [space_costs(space, point.scope(name), shape, 1) for name, (space, shape) in self.blocks.items()]
         return {name: sum(part[name] for part in parts) for name in COSTS}
 
-    def of(self, architecture: Mapping[str, Option]) -> dict[str, int]:
-        """Parameters and multiply-adds of the whole network of a joined architecture."""
+    def of(self, architecture: Mapping[str, Option]) -> dict[str, float]:
+        """Parameters, multiply-adds and, with a table, milliseconds of the whole network of a joined architecture."""
         inside = self._inside(architecture)
-        return {name: self.outside[name] + inside[name] for name in inside}
+        found: dict[str, float] = {name: self.outside[name] + inside[name] for name in inside}
+        if self.latency is not None:
+            (name,) = self.blocks
+            found |= self.latency.costs(_point(architecture).scope(name))
+        return found
 
     def least(self) -> dict[str, int]:
-        """The least of each cost that any architecture has."""
+        """The least of each cost but the latency that any architecture has."""
         parts = [least_space_costs(space, shape, 1) for space, shape in self.blocks.values()]
         return {name: self.outside[name] + sum(part[name] for part in parts) for name in self.outside}
+
+
+def _point(architecture: Mapping[str, Option]) -> Architecture:
+    return architecture if isinstance(architecture, Architecture) else Architecture(tuple(architecture.items()))
 
 
 def _counts(space: Space) -> tuple[Callable[..., dict[str, int]], Callable[..., dict[str, int]]]:

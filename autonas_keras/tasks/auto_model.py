@@ -16,7 +16,7 @@ from autokeras.engine.node import Node
 from autokeras.engine.tuner import AutoTuner
 
 from autonas_keras.blocks import Graph, Merge, Normalization, RegressionHead, searched_block
-from autonas_keras.evaluation import COSTS, check_limits
+from autonas_keras.evaluation import COSTS, LatencyTable, check_limits
 from autonas_keras.oracles import distributed
 from autonas_keras.reporting import plot_architecture, plot_front
 from autonas_keras.spaces import Architecture, Space, close_names
@@ -45,7 +45,9 @@ class AutoModel(auto_model.AutoModel):
         space: Where images go into heads without blocks between: the space of cells, chains or mobile networks, as an
             object or by name ("darts", "nasbench_macro", "mobile" and others; the network is then fitted to the
             images). By default "mobile" for "ofa" and "bignas", "darts" for others.
-        limits: Upper bounds of "params" and "flops" of a network.
+        limits: Upper bounds of "params", "flops" and, with a table in ``latency``, "latency_ms" of a network.
+        latency: The ``LatencyTable`` of the network that is built around the only searched block: of its space, and of
+            images of its input.
         **settings: Settings of the method, such as ``search_epochs=30``.
 
     Raises:
@@ -68,6 +70,7 @@ class AutoModel(auto_model.AutoModel):
         *,
         space: str | Space | None = None,
         limits: Mapping[str, float] | None = None,
+        latency: LatencyTable | None = None,
         **settings: Any,
     ) -> None:
         # Not AutoKeras's __init__: it seeds NumPy's global generator, and takes seed 0 for none.
@@ -85,6 +88,7 @@ class AutoModel(auto_model.AutoModel):
         searched_block(self.space)  # refuses what no block searches
         self.specialized: Specialized | None = None
         graph = self._build_graph()
+        _check_latency(latency, self.limits, len(graph.searched))
         self._heads = [node.in_blocks[0] for node in self.outputs]
         self._targets: list[Labels | Numbers] | None = None
         check_objective(objective, self._heads)
@@ -127,6 +131,8 @@ class AutoModel(auto_model.AutoModel):
             "objective": objective_fact,
             "seed": self.seed,
         }
+        if latency is not None:
+            self._facts["latency"] = {"scale": latency.conditions.scale, **latency.milliseconds}
         if not self._is_worker:  # the chief may not have begun
             self._project.claim(**self._facts)
         self.tuner = method.make(
@@ -137,6 +143,7 @@ class AutoModel(auto_model.AutoModel):
             max_trials=max_trials,
             seed=self.seed,
         )
+        self.tuner.latency = latency
 
     # The graph
 
@@ -423,3 +430,16 @@ class AutoModel(auto_model.AutoModel):
         if not isinstance(self.tuner, SearchTuner):
             raise TypeError(f"Expected a tuner of autonas_keras for this, got {type(self.tuner).__name__}.")
         return self.tuner
+
+
+def _check_latency(latency: Any, limits: Mapping[str, float], searched: int) -> None:
+    if latency is None:
+        if "latency_ms" in limits:
+            raise ValueError(
+                "Expected a latency table with a limit of latency_ms, got none; "
+                "pass latency=ank.LatencyTable.measure(space)."
+            )
+    elif not isinstance(latency, LatencyTable):
+        raise TypeError(f"Expected latency to be a LatencyTable, got {type(latency).__name__}.")
+    elif searched != 1:
+        raise ValueError(f"Expected one searched block in a graph with a latency table, got {searched}.")

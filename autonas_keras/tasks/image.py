@@ -17,8 +17,8 @@ class ImageClassifier(AutoModel):
         loss: Keras loss; by default binary or categorical crossentropy.
         metrics: Keras metrics; accuracy by default.
         project_name: Name of the folder in ``directory`` that keeps the search.
-        **kwargs: As ``AutoModel`` takes them: tuner, space, limits, directory, seed, max_trials, objective, overwrite,
-            max_model_size and the settings of the method.
+        **kwargs: As ``AutoModel`` takes them: tuner, space, limits, latency, directory, seed, max_trials, objective,
+            overwrite, max_model_size and the settings of the method.
 
     Example:
         ``clf = ank.ImageClassifier(tuner="darts", seed=0); clf.fit(x, y); clf.export_model().save("found.keras")``
@@ -45,8 +45,8 @@ class ImageRegressor(AutoModel):
         loss: Keras loss.
         metrics: Keras metrics; mean squared error by default.
         project_name: Name of the folder in ``directory`` that keeps the search.
-        **kwargs: As ``AutoModel`` takes them: tuner, space, limits, directory, seed, max_trials, objective, overwrite,
-            max_model_size and the settings of the method.
+        **kwargs: As ``AutoModel`` takes them: tuner, space, limits, latency, directory, seed, max_trials, objective,
+            overwrite, max_model_size and the settings of the method.
     """
 
     def __init__(

@@ -20,6 +20,7 @@ from keras_tuner.engine.tuner import Tuner
 
 from autonas_keras.blocks import Graph, Network
 from autonas_keras.blocks.isolation import forgotten_gradients, own_randomness
+from autonas_keras.evaluation import LatencyTable
 from autonas_keras.files import write_atomically
 from autonas_keras.oracles import DurableOracle, distributed
 from autonas_keras.spaces import Architecture
@@ -43,13 +44,14 @@ class SearchTuner(AutoTuner):
         hypermodel: The graph.
         method: Settings.
         project: The folder.
-        limits: Upper bounds of "params" and "flops" for every network.
+        limits: Upper bounds of "params", "flops" and, with a table in ``latency``, "latency_ms" for every network.
         **kwargs: As keras_tuner.Tuner takes them.
     """
 
     oracle: Any  # a DurableOracle, or a worker's client of the chief's
     shows_trials = True  # whether KerasTuner prints a table for each
     shared = True  # whether workers can run trials; else the chief runs them, and the workers wait
+    latency: LatencyTable | None = None  # of the network around the searched block
 
     def __init__(
         self,
@@ -257,7 +259,7 @@ class SearchTuner(AutoTuner):
             self._activate_all_conditions()
             self.oracle.update_space(hp)
             if self.graph.searched:
-                self.costs = GraphCosts(self.graph, model, self.graph.space.read(hp))
+                self.costs = GraphCosts(self.graph, model, self.graph.space.read(hp), self.latency)
                 check_feasible(self.costs, self.graph.space, self.limits)
 
     def final_network(self) -> Network:

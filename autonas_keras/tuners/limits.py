@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from autonas_keras.blocks import Graph
-from autonas_keras.evaluation import JoinedCosts, meets, model_costs
+from autonas_keras.evaluation import JoinedCosts, LatencyTable, meets, model_costs
 from autonas_keras.spaces import Architecture, Option, Space
 
 
@@ -21,11 +21,22 @@ class GraphCosts(JoinedCosts):
         graph: A graph whose searched blocks were built.
         model: The network of ``architecture``.
         architecture: A point of ``graph.space``.
+        latency: The table that tells "latency_ms" too, of the network around the only searched block. What stands in
+            front of that, such as a normalisation, is not timed.
+
+    Raises:
+        ValueError: When the table is of another network than the graph's.
     """
 
-    def __init__(self, graph: Graph, model: keras.Model, architecture: Mapping[str, Option]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        model: keras.Model,
+        architecture: Mapping[str, Option],
+        latency: LatencyTable | None = None,
+    ) -> None:
         blocks = {block.name: (block.built_space, block.input_shape or ()) for block in graph.searched}
-        super().__init__(blocks, model_costs(model), architecture)
+        super().__init__(blocks, model_costs(model), architecture, latency)
 
 
 def check_feasible(costs: JoinedCosts, space: Space, limits: Mapping[str, float]) -> None:
@@ -36,7 +47,7 @@ def check_feasible(costs: JoinedCosts, space: Space, limits: Mapping[str, float]
     """
     least = costs.least()
     for name, limit in limits.items():
-        if least[name] > limit:
+        if name in least and least[name] > limit:
             raise ValueError(
                 f"Expected limits that some architecture meets, got {name} <= {limit:,}; the nearest that is feasible "
                 f"is {name} <= {least[name]:,}, or take a space of smaller networks."
@@ -44,7 +55,7 @@ def check_feasible(costs: JoinedCosts, space: Space, limits: Mapping[str, float]
     if limits:
         found = _lighten(space.default(), space, costs, limits, lambda architecture: 0.0)
         if not meets(costs.of(found), limits):
-            nearest = ", ".join(f"{name} <= {costs.of(found)[name]:,}" for name in limits)
+            nearest = ", ".join(f"{name} <= {costs.of(found)[name]:,.6g}" for name in limits)
             got = ", ".join(f"{name} <= {limit:,}" for name, limit in limits.items())
             raise ValueError(
                 f"Expected limits that some architecture meets at once, got {got}; the nearest that is feasible is "

@@ -33,14 +33,14 @@ class Specialized:
     Attributes:
         model: Stock Keras layers, compiled.
         architecture: Its architecture: of the only searched block, or joined under the names of several.
-        costs: Its parameters and multiply-adds.
+        costs: Its parameters, multiply-adds and, with a latency table, milliseconds.
         score: Its accuracy on the validation images (of a regression the negative squared error).
         limits: The limits that it was asked to keep.
     """
 
     model: keras.Model
     architecture: Architecture
-    costs: Mapping[str, int]
+    costs: Mapping[str, float]
     score: float
     limits: Mapping[str, float]
 
@@ -58,7 +58,13 @@ class SharedTuner(SupernetTuner):
         calibration = tree.map_structure(lambda array: array[:CALIBRATION], x)
         self._shared = SharedWeights(model, calibration, self._judged(), graph_score(self.graph), self._file("search"))
         self._shared.save()
-        return self._shared
+        return self._timed(self._shared)
+
+    def _timed(self, shared: SharedWeights) -> SharedWeights:
+        """The shared weights, which know the latency of their networks when the table is of them."""
+        if self.latency is not None and shared.costs.times(self.latency):
+            shared.costs.latency = self.latency
+        return shared
 
     def _judged(self) -> tuple[Any, Any]:
         """The validation samples that architectures are judged on: a draw of the seed when there are many."""
@@ -127,14 +133,15 @@ class SharedTuner(SupernetTuner):
             ValueError: When there is none, or the file is of another space.
         """
         if self._shared is None:
-            self._shared = SharedWeights.load(self._file("search"), self.graph.space, graph_score(self.graph))
+            loaded = SharedWeights.load(self._file("search"), self.graph.space, graph_score(self.graph))
+            self._shared = self._timed(loaded)
         return self._shared
 
     def specialize(self, limits: Mapping[str, float], verbose: Any = 1) -> Specialized:
         """The best network within limits, with the weights that it has in the supernet.
 
         Args:
-            limits: Upper bounds of "params" and "flops"; none for the best of all.
+            limits: Upper bounds of "params", "flops" and, with a latency table, "latency_ms"; none for the best of all.
             verbose: Whether progress is shown.
 
         Raises:
@@ -142,6 +149,11 @@ class SharedTuner(SupernetTuner):
         """
         trained = self.get_best_model()  # refuses a search that is not finished
         shared = self.shared_weights()
+        if "latency_ms" in limits and shared.costs.latency is None:
+            raise ValueError(
+                "Expected a latency table of the networks that the supernet holds with a limit of latency_ms, got none; "
+                "pass latency=ank.LatencyTable.measure(space) to the task."
+            )
         check_feasible(shared.costs, shared.space, limits)
         limited = {"limits": dict(limits), "costs": shared.costs.of} if limits else {}
         try:

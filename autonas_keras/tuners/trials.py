@@ -35,9 +35,10 @@ class TrialTuner(SearchTuner):
         hp = self.oracle.get_space()
         hp.values = {**hp.values, **values}
         only_architecture = all(any(e.name.startswith(f"{b.name}/") for b in self.graph.searched) for e in hp.space)
-        if self.costs is not None and only_architecture:
-            return meets(self.costs.of(self.graph.space.read(hp)), self.limits)
-        return meets(model_costs(self._build_hypermodel(hp)), self.limits)
+        costs: dict[str, float] = {} if self.costs is None else self.costs.of(self.graph.space.read(hp))
+        if self.costs is None or not only_architecture:
+            costs |= model_costs(self._build_hypermodel(hp))
+        return meets(costs, self.limits)
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         hp = trial.hyperparameters

@@ -170,7 +170,7 @@ def test_limits_that_hold() -> None:
 @pytest.mark.parametrize(
     ("limits", "error", "sentence"),
     [
-        ({"parms": 1}, ValueError, "Expected limits of params and flops, got 'parms'; did you mean 'params'"),
+        ({"parms": 1}, ValueError, "Expected limits of params, flops, latency_ms, got 'parms'; did you mean 'params'"),
         ({"params": 0}, ValueError, "Expected the limit of params to be a positive number, got 0"),
         ({"flops": "many"}, ValueError, "positive number, got 'many'"),
         ({"flops": float("nan")}, ValueError, "positive number, got nan"),

@@ -17,7 +17,7 @@ import pytest
 from autonas_keras import tuners
 from autonas_keras.spaces import Architecture
 from autonas_keras.tasks import ImageClassifier, ImageRegressor
-from tests.tasks.small import SPACE, TINY, digits
+from tests.tasks.small import SPACE, TINY, digits, latency_table
 
 QUICK: dict[str, Any] = {"space": TINY, "seed": 0, "search_epochs": 1}
 
@@ -274,14 +274,24 @@ def test_methods_of_autokeras_work_on_our_spaces(name: str, tmp_path: Path) -> N
     x, y = digits(60)
     settings = {"max_epochs": 3} if name == "hyperband" else {}
     trials = 2 if name == "random" else 1
+    times = latency_table(TINY, (8, 8, 1), 10)
+    limits = {"params": 100_000, "latency_ms": float(np.median([times.latency_ms(a) for a in TINY.enumerate()]))}
     clf = ImageClassifier(
-        tuner=name, space=TINY, seed=0, directory=tmp_path, max_trials=trials, limits={"params": 100_000}, **settings
+        tuner=name,
+        space=TINY,
+        seed=0,
+        directory=tmp_path,
+        max_trials=trials,
+        limits=limits,
+        latency=times,
+        **settings,
     )
     clf.fit(x, y, epochs=1, verbose=0)
     table = clf.leaderboard()
     assert table.status.tolist() == ["COMPLETED"] * trials and table.val_loss.is_monotonic_increasing
     assert clf.predict(x, verbose=0).shape == y.shape
     assert clf.best_architecture in TINY
+    assert times.latency_ms(clf.best_architecture) <= limits["latency_ms"]
 
 
 @pytest.mark.slow
@@ -366,6 +376,8 @@ def test_images_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
         ({"learning_rate": -1}, ValueError, "learning_rate to be a positive number"),
         ({"limits": {"param": 3}}, ValueError, "did you mean 'params'"),
         ({"limits": {"params": -3}}, ValueError, "positive number"),
+        ({"limits": {"latency_ms": 3}}, ValueError, "Expected a latency table with a limit of latency_ms, got none"),
+        ({"latency": "table.csv"}, TypeError, "Expected latency to be a LatencyTable, got str"),
         ({"seed": "a"}, ValueError, "seed"),
         ({"objective": "val_acuracy"}, ValueError, "did you mean 'val_accuracy'"),
     ],

@@ -9,11 +9,21 @@ import pytest
 
 from autonas_keras import blocks
 from autonas_keras.evaluation import model_costs
-from autonas_keras.spaces import CellSpace
+from autonas_keras.spaces import Architecture, CellSpace
 from autonas_keras.tuners.limits import GraphCosts, check_feasible, strongest_within
+from tests.tasks.small import latency_table
 
 SPACE = CellSpace(operations=("sep_conv_3x3", "skip_connect", "max_pool_3x3", "none"), nodes=2, cells=3, channels=4)
 DENSE = CellSpace(operations=("none", "skip_connect", "conv_3x3"), nodes=2, cells=3, channels=4, topology="dense")
+
+
+def dense_graph() -> tuple[blocks.Graph, keras.Model, Architecture]:
+    image = blocks.ImageInput()
+    out = blocks.ClassificationHead(loss="categorical_crossentropy")(blocks.CellBlock(DENSE, name="b")(image))
+    graph = blocks.Graph(image, out, optimizer=keras.optimizers.SGD)
+    graph.set_io_shapes(([np.array([9, 9, 8, 3])], [np.array([9, 5])]))
+    hp = keras_tuner.HyperParameters()
+    return graph, graph.assemble(hp), graph.space.read(hp)
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +94,31 @@ def test_limits_that_nothing_meets_are_refused_with_the_nearest(made: tuple[bloc
     with pytest.raises(ValueError, match=f"feasible is params <= {least['params']:,}"):
         check_feasible(costs, graph.space, {"params": least["params"] - 1})
     check_feasible(costs, graph.space, least)
+
+
+def test_a_latency_table_is_one_more_cost() -> None:
+    graph, model, architecture = dense_graph()
+    known = latency_table(DENSE, (9, 8, 3), 5)
+    costs = GraphCosts(graph, model, architecture, known)
+    assert costs.of(architecture)["latency_ms"] == known.latency_ms(DENSE.default())
+    limit = float(np.median([known.latency_ms(a) for a in DENSE.enumerate()]))
+    strengths = {"b": {"cell": np.tile([0.1, 0.2, 0.7], (len(DENSE.edges), 1))}}  # all convolutions
+    start = graph.space.architecture({f"b/{name}": "conv_3x3" for name in DENSE.named})
+    check_feasible(costs, graph.space, {"latency_ms": limit})
+    within = strongest_within(start, graph.space, costs, {"latency_ms": limit}, strengths)
+    assert known.latency_ms(within.scope("b")) <= limit < known.latency_ms(start.scope("b"))
+
+
+def test_a_latency_that_no_network_has_is_refused_with_the_nearest() -> None:
+    graph, model, architecture = dense_graph()
+    known = latency_table(DENSE, (9, 8, 3), 5)
+    least = min(known.latency_ms(a) for a in DENSE.enumerate())
+    costs = GraphCosts(graph, model, architecture, known)
+    with pytest.raises(ValueError, match=f"the nearest that is feasible is latency_ms <= {least:g},"):
+        check_feasible(costs, graph.space, {"latency_ms": least - 0.5})
+
+
+@pytest.mark.parametrize(("space", "shape"), [(SPACE, (9, 8, 3)), (DENSE, (8, 8, 3))])
+def test_a_table_of_another_network_is_refused(space: CellSpace, shape: tuple[int, int, int]) -> None:
+    with pytest.raises(ValueError, match=r"Expected a latency table of CellSpace.* for images of \(9, 8, 3\), got one"):
+        GraphCosts(*dense_graph(), latency_table(space, shape, 5))
