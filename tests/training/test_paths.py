@@ -67,11 +67,10 @@ def drawn(found: PathModel, count: int, seed: int = 0) -> list:
 @pytest.mark.parametrize(
     "optimizer",
     [
-        sgd,
+        lambda: keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True, global_clipnorm=0.1),
         lambda: keras.optimizers.AdamW(0.01, weight_decay=0.1),
-        lambda: keras.optimizers.SGD(0.1, momentum=0.9, global_clipnorm=0.1),
     ],
-    ids=["sgd", "adamw", "clipped"],
+    ids=["clipped sgd", "adamw"],
 )
 def test_steps_of_one_architecture_equal_those_of_its_network(float64: None, optimizer: Any) -> None:
     found = model(optimizer=optimizer())
