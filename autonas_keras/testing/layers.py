@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -104,6 +104,10 @@ class LayerTestCase:
         count = max(len(self.options), len(self.sizes))
         return list(itertools.islice(zip(itertools.cycle(self.options), itertools.cycle(self.sizes)), count))  # noqa: B905
 
+    def further_options(self) -> Iterator[Any]:
+        """More to look for a gradient in."""
+        yield from ()
+
     @property
     def probe(self) -> _Probe:
         """The layer that the tests of a class share."""
@@ -164,17 +168,18 @@ class LayerTestCase:
 
     def test_one_trace_serves_every_option_and_every_weight_learns_from_one(self) -> None:
         probe, outputs = self.probe, []
-        silent = {id(weight): weight.path for weight in probe.layer.trainable_weights}
+        silent = {id(weight) for weight in probe.layer.trainable_weights}
         for (option, size), batch in zip(self.cases(), itertools.cycle((4, 3)), strict=False):
             x = self.images(size, batch=batch)
             found = probe.run(option, x)
             expected = probe.layer(x, training=False, **self.choose(probe.layer, option))
             np.testing.assert_allclose(found.predicted, expected, rtol=1e-9, atol=1e-9)
             assert all(np.isfinite(part).all() for part in (found.trained, *(slope for _, slope in found.slopes)))
-            for weight, slope in found.slopes:
-                if np.any(slope):
-                    silent.pop(id(weight), None)
+            silent -= _heard(found.slopes)
             outputs.append(found.predicted)
+        for option in self.further_options():
+            if silent:
+                silent -= _heard(probe.run(option, self.images(self.sizes[0])).slopes)
         assert probe.traces == 1 and not silent
         pairs = [(a, b) for a, b in itertools.combinations(outputs, 2) if a.shape == b.shape]
         assert not pairs or any(not np.allclose(a, b) for a, b in pairs)
@@ -238,6 +243,10 @@ class SupernetTestCase(LayerTestCase):
     def choose(self, layer: keras.layers.Layer, option: Any) -> dict[str, Any]:
         layer.select(option)
         return {}
+
+    def further_options(self) -> Iterator[Any]:
+        space, rng = self.probe.layer.space, np.random.default_rng(3)
+        return (space.sample(rng) for _ in range(200))
 
     def close(self, found: Any, expected: Any, tolerance: float) -> bool:
         """Whether the outputs agree, relative to their size."""
@@ -309,7 +318,7 @@ class PathTestCase(SupernetTestCase):
             layer.select(architecture)
             assert route.dtype == np.int32 and np.array_equal(route, layer.selected)
             found = probe.run(architecture, self.images(self.sizes[0]))
-            heard = {id(weight) for weight, slope in found.slopes if np.any(slope)}
+            heard = _heard(found.slopes)
             unused: set[int] = set()
             for entry in usage:
                 used, variables = entry.used(tf.constant(route)), {id(variable) for variable in entry.variables}
@@ -384,6 +393,11 @@ class _Probe:
 @functools.lru_cache(maxsize=2)
 def _shared(case: Any) -> _Probe:
     return _Probe(case())
+
+
+def _heard(slopes: Sequence[tuple[Any, np.ndarray]]) -> set[int]:
+    """Which weights get a gradient."""
+    return {id(weight) for weight, slope in slopes if np.any(slope)}
 
 
 def _common(sizes: Sequence[tuple[int, ...]]) -> tuple[int | None, ...]:
