@@ -349,7 +349,6 @@ class _Probe:
     def __init__(self, case: LayerTestCase) -> None:
         self.case, self.traces = case, 0
         self.layer = case.built(dtype="float64")
-        self.start = self.layer.get_weights()
         chosen = case.choose(self.layer, case.options[-1])
         signature = [
             tf.TensorSpec((None, *_common(case.sizes)), tf.float64),
@@ -369,24 +368,18 @@ class _Probe:
         return predicted, y, loss, tape.gradient(loss, weights, unconnected_gradients="zero")
 
     def run(self, option: Any, x: np.ndarray, moved: dict[int, np.ndarray] | None = None) -> _Run:
-        """Compute an option.
-
-        Args:
-            option: As the case lists them.
-            x: Images.
-            moved: Values of some weights by their ids, in the place of theirs.
-        """
-        self.layer.set_weights(self.start)
+        """Compute an option, with other trainable weights if they are given by their ids, and bring all weights back."""
         chosen = self.case.choose(self.layer, option)
-        for weight in self.layer.trainable_weights:
-            weight.assign((moved or {}).get(id(weight), weight))
-        statistics = self.layer.non_trainable_weights
-        before = [weight.numpy() for weight in statistics]
+        weights, statistics = self.layer.trainable_weights, self.layer.non_trainable_weights
+        before = {id(weight): weight.numpy() for weight in (*weights, *statistics)}
+        for weight in weights if moved else ():
+            weight.assign(moved[id(weight)])
         predicted, trained, loss, slopes = self.step(tf.constant(x), chosen)
-        different = {id(w) for w, old in zip(statistics, before, strict=True) if not np.array_equal(w.numpy(), old)}
-        arrays = [(w, np.array(g)) for w, g in zip(self.layer.trainable_weights, slopes, strict=True)]
-        self.layer.set_weights(self.start)
-        self.case.choose(self.layer, option)
+        different = {id(w) for w in statistics if not np.array_equal(w.numpy(), before[id(w)])}
+        for weight in (*weights, *statistics):
+            if id(weight) in different or moved:
+                weight.assign(before[id(weight)])
+        arrays = [(w, np.array(g)) for w, g in zip(weights, slopes, strict=True)]
         return _Run(predicted.numpy(), trained.numpy(), float(loss), arrays, different)
 
 

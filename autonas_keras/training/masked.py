@@ -98,8 +98,8 @@ class _OnlyUsed:
 
         def move() -> None:
             slope = self._with_l2(grad, variable)
-            decay, excepted = self.weight_decay, not self._use_weight_decay(variable)  # type: ignore[attr-defined]
-            if decay is not None and not excepted:
+            decay = self.weight_decay  # type: ignore[attr-defined]
+            if decay is not None and self._use_weight_decay(variable):  # type: ignore[attr-defined]
                 variable.assign_sub(variable * tf.cast(decay, variable.dtype) * tf.cast(learning_rate, variable.dtype))
             self.update_step(slope, variable, learning_rate)  # type: ignore[attr-defined]
 

@@ -15,7 +15,7 @@ from autonas_keras.supernets import PathMobile
 from benchmarks.sharing import _steps
 
 SPACE = MobileSpace.bignas(resolutions=())
-BATCH, ROUNDS = 64, 10
+BATCH, ROUNDS = 64, 30
 
 
 def run(seeds: Sequence[int] = (0,)) -> Iterator[dict[str, Any]]:
