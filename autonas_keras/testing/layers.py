@@ -372,12 +372,13 @@ class _Probe:
         chosen = self.case.choose(self.layer, option)
         weights, statistics = self.layer.trainable_weights, self.layer.non_trainable_weights
         before = {id(weight): weight.numpy() for weight in (*weights, *statistics)}
-        for weight in weights if moved else ():
-            weight.assign(moved[id(weight)])
+        for weight in weights:
+            if moved is not None:
+                weight.assign(moved[id(weight)])
         predicted, trained, loss, slopes = self.step(tf.constant(x), chosen)
         different = {id(w) for w in statistics if not np.array_equal(w.numpy(), before[id(w)])}
         for weight in (*weights, *statistics):
-            if id(weight) in different or moved:
+            if id(weight) in different or moved is not None:
                 weight.assign(before[id(weight)])
         arrays = [(w, np.array(g)) for w, g in zip(weights, slopes, strict=True)]
         return _Run(predicted.numpy(), trained.numpy(), float(loss), arrays, different)
