@@ -40,19 +40,15 @@ def cut(x: tf.Tensor, sizes: Sequence[Size], begin: Sequence[Size] | None = None
 
 
 def cut_vectors(vectors: Sequence[tf.Tensor], count: Size) -> list[tf.Tensor]:
-    """The first ``count`` entries of vectors of one length, with what their cuts have in common done once."""
+    """The first ``count`` entries of vectors of one length, cut and in the gradient padded together."""
     whole = int(vectors[0].shape[0])
     if isinstance(count, int) and count == whole:
         return list(vectors)
-    size = _vector([count])
 
     @tf.custom_gradient
     def parts(*vectors: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., list[tf.Tensor]]]:
-        def slopes(*found: tf.Tensor) -> list[tf.Tensor]:
-            margin = tf.stack([[0], whole - size], axis=1)
-            return [tf.pad(slope, margin) for slope in found]
-
-        return [tf.slice(vector, [0], size) for vector in vectors], slopes
+        cuts = tf.slice(tf.stack(vectors), [0, 0], _vector([len(vectors), count]))
+        return tf.unstack(cuts, len(vectors)), lambda *slopes: _padded(slopes, count, whole)
 
     return list(parts(*vectors))
 
@@ -61,14 +57,17 @@ def move_statistics(
     variables: Sequence[keras.Variable], old: Sequence[tf.Tensor], new: Sequence[tf.Tensor], count: Size, share: float
 ) -> None:
     """Move the first ``count`` entries of moving statistics by a share of the way from their old values to new ones."""
-    whole = int(variables[0].shape[0])
     steps = [(tf.cast(after, before.dtype) - before) * share for before, after in zip(old, new, strict=True)]
-    if not isinstance(count, int) or count != whole:
-        margin = tf.stack([[0], whole - _vector([count])], axis=1)
-        # What is added is what a slice moves by.
-        steps = [tf.pad(step, margin) for step in steps]
-    for variable, step in zip(variables, steps, strict=True):
-        variable.assign_add(tf.stop_gradient(step))
+    for variable, step in zip(variables, _padded(steps, count, int(variables[0].shape[0])), strict=True):
+        # What is added is what a slice moves by. Keras's own assign_add reads, adds and writes.
+        variable.value.assign_add(tf.stop_gradient(step))
+
+
+def _padded(vectors: Sequence[tf.Tensor], count: Size, whole: int) -> list[tf.Tensor]:
+    """Vectors of ``count`` entries with zeros behind them; one padding takes less time than several."""
+    if isinstance(count, int) and count == whole:
+        return list(vectors)
+    return tf.unstack(tf.pad(tf.stack(vectors), [[0, 0], [0, whole - count]]), len(vectors))
 
 
 def _vector(sizes: Sequence[Size]) -> Any:

@@ -15,9 +15,9 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import keras
 import numpy as np
@@ -86,11 +86,13 @@ class LayerTestCase:
         """
         return {name: tf.constant(value, tf.int32) for name, value in option.items()}
 
-    def built(self, **kwargs: Any) -> keras.layers.Layer:
-        """A layer with its initial weights."""
+    def built(self, shaken: bool = True, **kwargs: Any) -> Any:
+        """A layer with its initial weights, or with some that stand nowhere else."""
         layer = self.layer(**kwargs)
         if not layer.built:
             layer.build((None, *self.sizes[0]))
+        if shaken:
+            shake(layer)
         return layer
 
     def images(self, size: Sequence[int], dtype: str = "float64", batch: int = 4) -> np.ndarray:
@@ -102,51 +104,57 @@ class LayerTestCase:
         count = max(len(self.options), len(self.sizes))
         return list(itertools.islice(zip(itertools.cycle(self.options), itertools.cycle(self.sizes)), count))  # noqa: B905
 
+    def further_options(self) -> Iterator[Any]:
+        """More to look for a gradient in."""
+        yield from ()
+
+    @property
+    def probe(self) -> _Probe:
+        """The layer that the tests of a class share."""
+        return _shared(cast(Any, type(self)))
+
     # What it is made from
 
     def test_the_configuration_and_the_seed_make_the_same_layer(self) -> None:
-        state = np.random.get_state()
+        seeds = [{"seed": seed} if self.seeded else {} for seed in (3, 0)]
         keras.utils.set_random_seed(1)
-        layer = self.built(seed=3) if self.seeded else self.built()
+        layer = self.built(shaken=False, **seeds[0])
         keras.utils.set_random_seed(2)
-        seeded = repr(np.random.get_state())
+        state = repr(np.random.get_state())
         if self.configured:
-            config = json.loads(json.dumps(keras.saving.serialize_keras_object(layer)["config"]))
-            again = type(layer).from_config(config)
+            again = type(layer).from_config(json.loads(json.dumps(layer.get_config())))
             again.build((None, *self.sizes[0]))
             assert again.get_config() == layer.get_config()
         else:
-            again = self.built(seed=3) if self.seeded else self.built()
-        assert repr(np.random.get_state()) == seeded
-        np.random.set_state(state)
+            again = self.built(shaken=False, **seeds[0])
+        assert repr(np.random.get_state()) == state
         for first, second in zip(layer.get_weights(), again.get_weights(), strict=True):
             np.testing.assert_array_equal(first, second)
-        drawn = [w.numpy() for w in layer.trainable_weights if len(w.shape) == 4]
-        if self.seeded:
-            assert len({kernel.tobytes() for kernel in drawn}) == len(drawn)
-            other = [w.numpy() for w in self.built(seed=0).trainable_weights if len(w.shape) == 4]
-            assert all(np.any(a != b) for a, b in zip(drawn, other, strict=True))
+        drawn, other = (
+            [w.numpy() for w in each.trainable_weights if len(w.shape) == 4 and self.seeded]
+            for each in (layer, self.built(shaken=False, **seeds[1]))
+        )
+        assert len({kernel.tobytes() for kernel in drawn}) == len(drawn)
+        assert all(np.any(a != b) for a, b in zip(drawn, other, strict=True))
 
     def test_it_comes_back_from_a_file(self, tmp_path: Path) -> None:
         layer = self.built()
-        shake(layer)
         chosen = self.choose(layer, self.options[-1])
-        if not self.configured:
-            again = self.built()
-            again.set_weights(layer.get_weights())
-        else:
-            path = tmp_path / "model.keras"
-            x = keras.Input(self.sizes[0])
+        again = self.built(shaken=False)
+        if self.configured:
+            x, path = keras.Input(self.sizes[0]), tmp_path / "model.keras"
             keras.Model(x, layer(x)).save(path)
             model = keras.models.load_model(path, custom_objects={type(layer).__name__: type(layer)})
             again = next(part for part in model.layers if type(part) is type(layer))
+        else:
+            again.set_weights(layer.get_weights())
         images = self.images(self.sizes[0], "float32")
         np.testing.assert_array_equal(again(images, **chosen), layer(images, **chosen))
 
     # What it computes
 
     def test_the_shape_is_known_before_it_runs(self) -> None:
-        layer = _probe(type(self)).layer
+        layer = self.probe.layer
         for option, size in self.cases():
             chosen = self.choose(layer, option)
             y = layer(self.images(size), **chosen)
@@ -156,36 +164,30 @@ class LayerTestCase:
                 assert len(promised.shape) == len(y.shape) and promised.shape[0] is None
                 fits = zip(promised.shape[1:-1], y.shape[1:-1], strict=True)
                 assert all(side in (None, found) for side, found in fits)
-                assert promised.shape[-1] == y.shape[-1] or option
+                assert promised.shape[-1] == y.shape[-1] or isinstance(option, dict)
 
-    def test_one_trace_serves_every_option_and_batch(self) -> None:
-        probe = _probe(type(self))
-        outputs = []
+    def test_one_trace_serves_every_option_and_every_weight_learns_from_one(self) -> None:
+        probe, outputs = self.probe, []
+        silent = {id(weight) for weight in probe.layer.trainable_weights}
         for (option, size), batch in zip(self.cases(), itertools.cycle((4, 3)), strict=False):
             x = self.images(size, batch=batch)
             found = probe.run(option, x)
             expected = probe.layer(x, training=False, **self.choose(probe.layer, option))
             np.testing.assert_allclose(found.predicted, expected, rtol=1e-9, atol=1e-9)
-            assert np.isfinite(found.trained).all()
+            assert all(np.isfinite(part).all() for part in (found.trained, *(slope for _, slope in found.slopes)))
+            silent -= _heard(found.slopes)
             outputs.append(found.predicted)
-        assert probe.traces == 1
-        same_shape = [(a, b) for a, b in itertools.combinations(outputs, 2) if a.shape == b.shape]
-        assert not same_shape or any(not np.allclose(a, b) for a, b in same_shape)
-
-    def test_every_weight_gets_a_gradient_from_some_option(self) -> None:
-        probe = _probe(type(self))
-        silent = {id(weight): weight.path for weight in probe.layer.trainable_weights}
-        for option, size in self.cases():
-            for weight, slope in probe.run(option, self.images(size)).slopes:
-                assert np.isfinite(slope).all(), weight.path
-                if np.any(slope):
-                    silent.pop(id(weight), None)
-        assert not silent
+        for option in self.further_options():
+            if silent:
+                silent -= _heard(probe.run(option, self.images(self.sizes[0])).slopes)
+        assert probe.traces == 1 and not silent
+        pairs = [(a, b) for a, b in itertools.combinations(outputs, 2) if a.shape == b.shape]
+        assert not pairs or any(not np.allclose(a, b) for a, b in pairs)
 
     def test_gradients_are_those_of_finite_differences(self) -> None:
         if not self.smooth:
             pytest.skip("its gradients are not those of the function it computes")
-        probe, rng = _probe(type(self)), np.random.default_rng(2)
+        probe, rng = self.probe, np.random.default_rng(2)
         for option in self.options[:3]:
             x = self.images(self.sizes[0])
             slopes = probe.run(option, x).slopes
@@ -202,12 +204,11 @@ class LayerTestCase:
     @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
     def test_half_precision_computes_finite_numbers(self, policy: str) -> None:
         layer = self.built(dtype=policy)
-        shake(layer)
         assert {weight.dtype for weight in layer.trainable_weights} <= {"float32"}
         for option, size in self.cases()[-2:]:
             chosen = self.choose(layer, option)
             with tf.GradientTape() as tape:
-                y = layer(self.images(size, "float32").astype(_half(policy)), training=True, **chosen)
+                y = layer(tf.cast(self.images(size), layer.compute_dtype), training=True, **chosen)
                 loss = tf.reduce_mean(tf.sin(tf.cast(y, tf.float32)))
             assert y.dtype.name == layer.compute_dtype == policy.removeprefix("mixed_")
             slopes = tape.gradient(loss, layer.trainable_weights)
@@ -218,7 +219,6 @@ class LayerTestCase:
         if not self.jit:
             pytest.skip("XLA compiles no sizes that are known when it runs")
         layer = self.built()
-        shake(layer)
         run = tf.function(layer.__call__, jit_compile=True, autograph=False)
         images = tf.constant(self.images(self.sizes[0], "float32"))
         for option in self.options[:3]:
@@ -244,38 +244,32 @@ class SupernetTestCase(LayerTestCase):
         layer.select(option)
         return {}
 
+    def further_options(self) -> Iterator[Any]:
+        space, rng = self.probe.layer.space, np.random.default_rng(3)
+        return (space.sample(rng) for _ in range(200))
+
     def close(self, found: Any, expected: Any, tolerance: float) -> bool:
         """Whether the outputs agree, relative to their size."""
         size = tolerance * max(1.0, float(np.abs(expected).max()))
         share = float(np.mean(np.isclose(np.asarray(found), np.asarray(expected), rtol=0, atol=size)))
         return share > 0.98 if self.rounds else share == 1
 
-    def test_a_selection_computes_what_its_network_of_stock_layers_does(self) -> None:
-        probe = _probe(type(self))
-        for option, size in self.cases():
-            if option is None:
-                continue
-            network = probe.layer.extract(option, size)
-            found, x = probe.run(option, self.images(size)), self.images(size)
+    @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
+    def test_a_selection_computes_what_its_network_of_stock_layers_does(self, dtype: str, tolerance: float) -> None:
+        layer = self.probe.layer if dtype == "float64" else self.built()
+        for option, size in [case for case in self.cases() if case[0] is not None]:
+            layer.select(option)
+            network, x = layer.extract(option, size), self.images(size, dtype)
             expected = network(x, training=False)
-            assert found.predicted.dtype == expected.dtype.name == "float64"
-            assert self.close(found.predicted, expected, 1e-10)
+            assert expected.dtype.name == dtype and self.close(layer(x), expected, tolerance)
             parts = network._flatten_layers(include_self=False)
             assert {type(part).__module__.partition(".")[0] for part in parts} == {"keras"}
             # It has weights of its own.
             network.set_weights([0 * weight for weight in network.get_weights()])
-            assert self.close(probe.run(option, x).predicted, expected, 1e-10)
-
-    def test_in_single_precision_too(self) -> None:
-        layer = self.built()
-        shake(layer)
-        for option, size in [case for case in self.cases() if case[0] is not None][-2:]:
-            layer.select(option)  # type: ignore[attr-defined]
-            x = self.images(size, "float32")
-            assert self.close(layer(x), layer.extract(option, size)(x), 1e-5)
+            assert self.close(layer(x), expected, tolerance)
 
     def test_what_is_no_architecture_is_refused_and_changes_nothing(self) -> None:
-        layer = _probe(type(self)).layer
+        layer = self.probe.layer
         point = dict(next(option for option in self.options if option is not None))
         layer.select(point)
         before = layer.get_weights()
@@ -299,25 +293,11 @@ class PathTestCase(SupernetTestCase):
     trains = True
     all_heard = True
 
-    def routes(self, layer: Any, count: int = 12) -> list[Architecture]:
-        """Random architectures."""
-        rng = np.random.default_rng(5)
-        return [layer.space.sample(rng) for _ in range(count)]
-
-    def test_a_route_has_an_entry_for_each_place(self) -> None:
-        layer = _probe(type(self)).layer
-        for architecture in self.routes(layer, 4):
-            route = layer.route(architecture)
-            layer.select(architecture)
-            assert route.dtype == np.int32 and route.shape == tuple(layer.selected.shape)
-            np.testing.assert_array_equal(layer.selected, route)
-
     @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-8), ("float32", 1e-4)])
     def test_training_is_that_of_the_extracted_network(self, dtype: str, tolerance: float) -> None:
         if not self.trains:
             pytest.skip("its networks only predict")
         layer = self.built(dtype=dtype)
-        shake(layer)
         size = self.sizes[-1]
         for architecture in self.options[-2:]:
             layer.select(architecture)
@@ -328,17 +308,20 @@ class PathTestCase(SupernetTestCase):
                 np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
     def test_usage_tells_what_a_route_learns_and_moves(self) -> None:
-        probe = _probe(type(self))
-        layer, usage = probe.layer, probe.layer.usage()
+        probe = self.probe
+        layer, usage, rng = probe.layer, probe.layer.usage(), np.random.default_rng(5)
         listed = [id(variable) for entry in usage for variable in entry.variables]
         assert len(listed) == len(set(listed)) and set(listed) <= {id(w) for w in layer.trainable_weights}
-        for architecture in self.routes(layer):
-            route = tf.constant(layer.route(architecture))
+        for _ in range(12):
+            architecture = layer.space.sample(rng)
+            route = layer.route(architecture)
+            layer.select(architecture)
+            assert route.dtype == np.int32 and np.array_equal(route, layer.selected)
             found = probe.run(architecture, self.images(self.sizes[0]))
-            heard = {id(weight) for weight, slope in found.slopes if np.any(slope)}
+            heard = _heard(found.slopes)
             unused: set[int] = set()
             for entry in usage:
-                used, variables = entry.used(route), {id(variable) for variable in entry.variables}
+                used, variables = entry.used(tf.constant(route)), {id(variable) for variable in entry.variables}
                 assert used.dtype == tf.bool
                 if bool(used):
                     assert not self.all_heard or heard & variables
@@ -350,12 +333,14 @@ class PathTestCase(SupernetTestCase):
                     assert not {id(w) for w in part.non_trainable_weights} & found.moved, part.path
 
 
-class _Run:
+class _Run(NamedTuple):
     """What one call of a probe gives: outputs, loss, gradients by weight, and the ids of the statistics it moved."""
 
-    def __init__(self, predicted: Any, trained: Any, loss: Any, slopes: Any, moved: set[int]) -> None:
-        self.predicted, self.trained, self.loss = np.asarray(predicted), np.asarray(trained), float(loss)
-        self.slopes, self.moved = slopes, moved
+    predicted: np.ndarray
+    trained: np.ndarray
+    loss: float
+    slopes: list[tuple[Any, np.ndarray]]
+    moved: set[int]
 
 
 class _Probe:
@@ -364,8 +349,6 @@ class _Probe:
     def __init__(self, case: LayerTestCase) -> None:
         self.case, self.traces = case, 0
         self.layer = case.built(dtype="float64")
-        shake(self.layer)
-        self.start = self.layer.get_weights()
         chosen = case.choose(self.layer, case.options[-1])
         signature = [
             tf.TensorSpec((None, *_common(case.sizes)), tf.float64),
@@ -384,44 +367,33 @@ class _Probe:
             loss = tf.reduce_sum(tf.sin(y))
         return predicted, y, loss, tape.gradient(loss, weights, unconnected_gradients="zero")
 
-    def reset(self) -> None:
-        """Bring all weights back."""
-        self.layer.set_weights(self.start)
-
     def run(self, option: Any, x: np.ndarray, moved: dict[int, np.ndarray] | None = None) -> _Run:
-        """Compute an option.
-
-        Args:
-            option: As the case lists them.
-            x: Images.
-            moved: Values of some weights by their ids, in the place of theirs.
-        """
-        self.reset()
+        """Compute an option, with other trainable weights if they are given by their ids, and bring all weights back."""
         chosen = self.case.choose(self.layer, option)
-        for weight in self.layer.weights:
-            if id(weight) in (moved or {}):
-                weight.assign((moved or {})[id(weight)])
-        statistics = self.layer.non_trainable_weights
-        before = [weight.numpy() for weight in statistics]
+        weights, statistics = self.layer.trainable_weights, self.layer.non_trainable_weights
+        before = {id(weight): weight.numpy() for weight in (*weights, *statistics)}
+        for weight in weights:
+            if moved is not None:
+                weight.assign(moved[id(weight)])
         predicted, trained, loss, slopes = self.step(tf.constant(x), chosen)
-        different = {id(w) for w, old in zip(statistics, before, strict=True) if not np.array_equal(w.numpy(), old)}
-        arrays = [(w, np.array(g)) for w, g in zip(self.layer.trainable_weights, slopes, strict=True)]
-        self.reset()
-        self.case.choose(self.layer, option)
-        return _Run(predicted, trained, loss, arrays, different)
+        different = {id(w) for w in statistics if not np.array_equal(w.numpy(), before[id(w)])}
+        for weight in (*weights, *statistics):
+            if id(weight) in different or moved is not None:
+                weight.assign(before[id(weight)])
+        arrays = [(w, np.array(g)) for w, g in zip(weights, slopes, strict=True)]
+        return _Run(predicted.numpy(), trained.numpy(), float(loss), arrays, different)
 
 
 @functools.lru_cache(maxsize=2)
-def _probe(case: type[LayerTestCase]) -> _Probe:
-    """The tests of a class share one trace."""
+def _shared(case: Any) -> _Probe:
     return _Probe(case())
+
+
+def _heard(slopes: Sequence[tuple[Any, np.ndarray]]) -> set[int]:
+    """Which weights get a gradient."""
+    return {id(weight) for weight, slope in slopes if np.any(slope)}
 
 
 def _common(sizes: Sequence[tuple[int, ...]]) -> tuple[int | None, ...]:
     """The sides that all sizes have in common, None for those that differ."""
     return tuple(found.pop() if len(found := set(sides)) == 1 else None for sides in zip(*sizes, strict=True))
-
-
-def _half(policy: str) -> Any:
-    """The type of images under a policy; a supernet takes any, its parts read what a layer in front of them gives."""
-    return tf.as_dtype(policy.removeprefix("mixed_")).as_numpy_dtype

@@ -98,12 +98,29 @@ class _OnlyUsed:
 
         def move() -> None:
             slope = self._with_l2(grad, variable)
-            decay, excepted = self.weight_decay, not self._use_weight_decay(variable)  # type: ignore[attr-defined]
-            if decay is not None and not excepted:
+            decay = self.weight_decay  # type: ignore[attr-defined]
+            if decay is not None and self._use_weight_decay(variable):  # type: ignore[attr-defined]
                 variable.assign_sub(variable * tf.cast(decay, variable.dtype) * tf.cast(learning_rate, variable.dtype))
             self.update_step(slope, variable, learning_rate)  # type: ignore[attr-defined]
 
         _when(used, move)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        momentum = getattr(self, "momentum", 0)
+        suits = type(self).__bases__[1] is keras.optimizers.SGD and momentum and isinstance(gradient, tf.Tensor)
+        if not suits or hasattr(variable, "_distributed_container"):
+            super().update_step(gradient, variable, learning_rate)  # type: ignore[misc]
+            return
+        # Keras's own step of this optimizer in one call in place of nine.
+        place = self._get_variable_index(variable)  # type: ignore[attr-defined]
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.handle,
+            accum=self.momentums[place].value.handle,  # type: ignore[attr-defined]
+            lr=tf.cast(learning_rate, variable.dtype),
+            grad=tf.cast(gradient, variable.dtype),
+            momentum=tf.cast(momentum, variable.dtype),
+            use_nesterov=self.nesterov,  # type: ignore[attr-defined]
+        )
 
     def _with_l2(self, slope: tf.Tensor, variable: Any) -> tf.Tensor:
         return slope + self._l2 * tf.cast(tf.convert_to_tensor(variable), slope.dtype) if self._l2 else slope

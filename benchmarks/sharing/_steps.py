@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
@@ -78,19 +78,32 @@ def traced_as_in_a_training(model: keras.Model, data: tuple[tf.Tensor, tf.Tensor
         return step(model, data)
 
 
-def interleaved(runs: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of every run in every round, the order turned round each time."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
+def compared(models: Mapping[str, keras.Model], data: tuple[tf.Tensor, tf.Tensor], rounds: int) -> dict[str, float]:
+    """Steps of the first model against those of the others, in turn, the order turned round each time.
+
+    Returns:
+        Medians over the rounds of how many times as long, and as much processor time, the first one takes as "keras"
+        and "kernels", and medians of the seconds of each.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in models}
+    processor: dict[str, list[float]] = {name: [] for name in models}
     for number in range(rounds):
-        names = list(runs) if number % 2 else list(runs)[::-1]
-        for name in names:
-            seconds[name].append(runs[name]())
-    return seconds
+        for name in list(models) if number % 2 else list(models)[::-1]:
+            before = time.process_time()
+            seconds[name].append(step(models[name], data))
+            processor[name].append(time.process_time() - before)
+    first = next(iter(models))
 
+    def ratio(values: Mapping[str, list[float]], other: str) -> float:
+        return median(a / b for a, b in zip(values[first], values[other], strict=True))
 
-def ratio(seconds: Mapping[str, list[float]], name: str, other: str) -> float:
-    """Median over the rounds of how many times as long ``name`` took."""
-    return median(a / b for a, b in zip(seconds[name], seconds[other], strict=True))
+    return {
+        "ratio": ratio(seconds, "keras"),
+        "ratio_to_our_kernels": ratio(seconds, "kernels"),
+        "processor_ratio": ratio(processor, "keras"),
+        "processor_ratio_to_our_kernels": ratio(processor, "kernels"),
+        **{f"{name}_seconds": median(values) for name, values in seconds.items()},
+    }
 
 
 def difference(model: PathModel, network: keras.Model, data: tuple[tf.Tensor, tf.Tensor]) -> float:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,7 @@ from autonas_keras.supernets import PathMobile
 from benchmarks.sharing import _steps
 
 SPACE = MobileSpace.bignas(resolutions=())
-BATCH, ROUNDS = 64, 10
+BATCH, ROUNDS = 64, 30
 
 
 def run(seeds: Sequence[int] = (0,)) -> Iterator[dict[str, Any]]:
@@ -36,17 +34,12 @@ def run(seeds: Sequence[int] = (0,)) -> Iterator[dict[str, Any]]:
             _steps.step(networks["keras"], data)
             _steps.traced_as_in_a_training(networks["kernels"], data)
             model.set_architectures([[point]])
-            sides = {"elastic": model, **networks}
-            seconds = _steps.interleaved(
-                {side: partial(_steps.step, each, data) for side, each in sides.items()}, ROUNDS
-            )
+            figures = _steps.compared({"elastic": model, **networks}, data, ROUNDS)
             yield {
                 "seed": seed,
                 "network": name,
                 "batch": BATCH,
-                "ratio": _steps.ratio(seconds, "elastic", "keras"),
-                "ratio_to_our_kernels": _steps.ratio(seconds, "elastic", "kernels"),
-                **{f"{side}_seconds": median(values) for side, values in seconds.items()},
+                **figures,
                 "start_up": start_up,
                 "traces": model.traces,
                 "logits_differ": difference,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -40,14 +38,11 @@ def run(seeds: Sequence[int] = (0,)) -> Iterator[dict[str, Any]]:
         _steps.step(networks["keras"], data)
         _steps.traced_as_in_a_training(networks["kernels"], data)
         model.set_architectures([[points[0]]])
-        sides = {"path": model, **networks}
-        seconds = _steps.interleaved({name: partial(_steps.step, each, data) for name, each in sides.items()}, ROUNDS)
+        figures = _steps.compared({"path": model, **networks}, data, ROUNDS)
         yield {
             "seed": seed,
             "batch": BATCH,
-            "ratio": _steps.ratio(seconds, "path", "keras"),
-            "ratio_to_our_kernels": _steps.ratio(seconds, "path", "kernels"),
-            **{f"{name}_seconds": median(values) for name, values in seconds.items()},
+            **figures,
             "start_up": start_up,
             "traces": model.traces,
             "logits_differ": difference,

