@@ -37,7 +37,17 @@ def test_strategies_search_chains_and_mobile_networks(space: Any, tuner: str, tm
         clf.plot_architecture(tmp_path / "network.svg")
 
 
-@pytest.mark.parametrize(("space", "tuner"), [(CHAIN, "spos"), (CHAIN, "enas"), (MOBILE, "spos")])
+SLOW = pytest.mark.slow(seconds=10)
+
+
+@pytest.mark.parametrize(
+    ("space", "tuner"),
+    [
+        pytest.param(CHAIN, "spos", id="chain-spos"),
+        pytest.param(CHAIN, "enas", id="chain-enas", marks=SLOW),
+        pytest.param(MOBILE, "spos", id="mobile-spos", marks=SLOW),
+    ],
+)
 def test_shared_weights_search_chains_and_mobile_networks(space: Any, tuner: str, tmp_path: Path) -> None:
     own = {"evaluations": 6, "population_size": 4} if tuner == "spos" else {"controller_steps": 3, "samples": 3}
     clf = fitted(tmp_path, space=space, tuner=tuner, search_epochs=2, search_batch_size=20, **own)
