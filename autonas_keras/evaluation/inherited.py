@@ -98,7 +98,7 @@ class SharedWeights:
             return
         self.directory.mkdir(parents=True, exist_ok=True)
         if not (self.directory / IMAGES).exists():
-            arrays = {
+            arrays: dict[str, Any] = {
                 f"{part}/{name}": array
                 for part, data in zip(("calibration", "x", "y"), (self._calibration, *self._validation), strict=True)
                 for name, array in _flat(data).items()

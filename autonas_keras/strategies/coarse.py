@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autonas_keras.spaces import Architecture, Choice, Space
+from autonas_keras.spaces import Architecture, Choice, Option, Space
 from autonas_keras.strategies.base import Strategy, check_count, check_share
 from autonas_keras.strategies.mutation import mutate_each
 
@@ -84,7 +84,7 @@ def coarse_grid(space: Space, most: int, rng: np.random.Generator) -> list[Archi
     places = range(count) if count <= most else sorted({int(rng.random() * count) for _ in range(most)})
     found: dict[Architecture, None] = {}
     for place in places:
-        decisions = {}
+        decisions: dict[str, Option] = {}
         for choices, size in zip(kinds.values(), levels, strict=True):
             place, level = divmod(place, size)
             share = level / max(1, size - 1)

@@ -89,7 +89,7 @@ def evolve_predicted(
     )
     for _ in range(generations):
         # A generation at a time: predictions of many rows cost little more than of one.
-        proposed = []
+        proposed: list[Architecture] = []
         while len(proposed) < population_size and (architecture := strategy.propose()) is not None:
             proposed.append(architecture)
         if not proposed:

@@ -27,6 +27,7 @@ from autonas_keras.supernets import PathMobile
 from autonas_keras.training import (
     ExponentialToConstant,
     PathModel,
+    Phase,
     Sampling,
     SandwichSampling,
     ShrinkingSampling,
@@ -328,7 +329,7 @@ def ends(space: JoinedSpace) -> tuple[Architecture, Architecture]:
     return points[0], points[1]
 
 
-def _expansions(space: MobileSpace, phase: Any) -> list[float]:
+def _expansions(space: Any, phase: Phase) -> list[float]:
     """The expansions that networks of a phase take."""
     opened = phase.open.get("expansion", max(map(len, space.expansions)))
     return sorted({ratio for options in space.expansions for ratio in options[-opened:]})

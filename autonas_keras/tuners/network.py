@@ -76,9 +76,7 @@ def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, ke
         network.drop_path, network.auxiliary = drop_path, bool(weight and _takes_auxiliary(graph))
         with own_randomness(plan.seed), graph.building(network):
             model = _with_auxiliary(graph, graph.assemble(hp)) if network.auxiliary else graph.assemble(hp)
-        for layer in plain.layers:
-            if layer.weights and hasattr(layer, "adapt"):
-                model.get_layer(layer.name).set_weights(layer.get_weights())
+        copy_adapted(plain, model)
         if drop_path is not None:
             callbacks.append(_RisingDropPath(drop_path, rate, plan.epochs))
     arguments = graph.compile_arguments()
@@ -221,6 +219,17 @@ def adapt(model: keras.Model, x: Any) -> None:
             variance = keras.ops.convert_to_numpy(layer.adapt_variance)
             layer.adapt_variance.assign(np.where(variance < 1e-12, 1.0, variance).astype(variance.dtype))
             layer.finalize_state()
+
+
+def copy_adapted(source: keras.Model, target: keras.Model) -> None:
+    """Let the preprocessing layers of ``target`` know what those of ``source`` with the same name have seen."""
+    for layer in source.layers:
+        if layer.weights and hasattr(layer, "adapt"):
+            other = target.get_layer(layer.name)
+            other.set_weights(layer.get_weights())
+            # It computes with what it took from its weights when it was built.
+            if isinstance(other, keras.layers.Normalization):
+                other.finalize_state()
 
 
 def save_model(model: keras.Model, path: str | os.PathLike[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from autonas_keras.evaluation import model_costs
 from autonas_keras.spaces import ChainSpace, MobileSpace
 from autonas_keras.tasks import ImageClassifier
 from tests.tasks.small import digits
@@ -37,12 +38,28 @@ def test_strategies_search_chains_and_mobile_networks(space: Any, tuner: str, tm
         clf.plot_architecture(tmp_path / "network.svg")
 
 
-@pytest.mark.parametrize(("space", "tuner"), [(CHAIN, "spos"), (CHAIN, "enas"), (MOBILE, "spos")])
+SLOW = pytest.mark.slow(seconds=10)
+
+
+@pytest.mark.parametrize(
+    ("space", "tuner"),
+    [
+        pytest.param(CHAIN, "spos", id="chain-spos"),
+        pytest.param(CHAIN, "enas", id="chain-enas", marks=SLOW),
+        pytest.param(MOBILE, "spos", id="mobile-spos", marks=SLOW),
+    ],
+)
 def test_shared_weights_search_chains_and_mobile_networks(space: Any, tuner: str, tmp_path: Path) -> None:
     own = {"evaluations": 6, "population_size": 4} if tuner == "spos" else {"controller_steps": 3, "samples": 3}
     clf = fitted(tmp_path, space=space, tuner=tuner, search_epochs=2, search_batch_size=20, **own)
     assert clf.best_architecture in space
     assert clf.leaderboard()["params"][0] > 0
+    if tuner == "spos":
+        # What is handed out is as wide as the supernet.
+        limits = {"flops": 1.5 * clf.tuner.shared_weights().costs.least()["flops"]}
+        model = clf.specialize(limits, verbose=0)
+        assert model_costs(model)["flops"] <= limits["flops"] and clf.specialized is not None
+        assert model_costs(model) == clf.specialized.costs and clf.specialized.architecture in space
 
 
 def test_darts_refuses_what_has_no_cells(tmp_path: Path) -> None:

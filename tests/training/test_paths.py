@@ -146,6 +146,38 @@ def test_distillation_takes_what_the_first_path_predicts_as_the_truth(float64: N
         np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-9, atol=1e-12)
 
 
+def test_a_teacher_gives_what_all_paths_take_as_the_truth(float64: None) -> None:
+    x, y = data()
+    teacher = model(seed=5)
+    target = np.asarray(teacher(x, training=False))
+    taught = model(paths=2, optimizer=keras.optimizers.SGD(0.1), distillation=1.0, teacher=teacher)
+    assert len(taught.trainable_variables) == len(model().trainable_variables)
+    pair = drawn(taught, 2)
+    steps(taught, [pair], [(x, y)])
+    plain = model(paths=2, optimizer=keras.optimizers.SGD(0.1))
+    steps(plain, [pair], [(x, target)])
+    for a, b in zip(taught.trainable_variables, plain.trainable_variables, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-9, atol=1e-12)
+
+
+def test_dropout_is_for_the_path_that_the_others_learn_from(float64: None) -> None:
+    inputs = keras.Input((5, 5, 3))
+    cells, dropout = PathCell(SPACE, name="cells"), keras.layers.Dropout(0.5)
+    seen: list[float] = []
+
+    class Watched(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            seen.append(dropout.rate)
+            return x
+
+    x = dropout(Watched()(keras.layers.GlobalAveragePooling2D()(cells(inputs))))
+    found = PathModel(inputs, keras.layers.Dense(2, "softmax")(x))
+    found.compile(sgd(), loss="categorical_crossentropy", paths=3, distillation=1.0)
+    seen.clear()
+    steps(found, [drawn(found, 3)], [data()])
+    assert seen[-3:] == [0.5, 0, 0] and dropout.rate == 0.5
+
+
 class Stop(Exception):
     pass
 

@@ -126,7 +126,7 @@ def test_the_front_is_a_table_and_a_picture(folder: Path, tmp_path: Path) -> Non
 def test_specialize_that_is_interrupted_leaves_the_search_as_it_was(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = {"params": 2000}
+    limits = {"params": 1000}
     with monkeypatch.context() as patch:
         dies(patch, inherited.SharedWeights, "score", 3)
         with pytest.raises(Killed):
@@ -156,7 +156,7 @@ def test_a_supernet_of_another_space_is_refused_by_name(folder: Path, tmp_path: 
 def test_a_search_that_dies_in_every_phase_ends_as_one_that_never_did(
     tuner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = {"params": 2000}
+    limits = {"params": 1000}
     undisturbed = fitted(tmp_path / "undisturbed", tuner, limits=limits)
     checkpoint = checkpoint_module.TrainingCheckpoint
     for owner, name, when in (
@@ -174,7 +174,7 @@ def test_a_search_that_dies_in_every_phase_ends_as_one_that_never_did(
                 continue
     killed = fitted(tmp_path / "killed", tuner, limits=limits)
     assert killed.best_architecture == undisturbed.best_architecture
-    assert undisturbed.leaderboard()["params"][0] <= 2000
+    assert undisturbed.leaderboard()["params"][0] <= 1000
     for a, b in zip(undisturbed.export_model().get_weights(), killed.export_model().get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from autonas_keras import blocks, tuners
-from autonas_keras.tuners.network import Plan, adapt, make_optimizer, save_model, train
+from autonas_keras.tuners.network import Plan, adapt, copy_adapted, make_optimizer, save_model, train
 from autonas_keras.tuners.split import halves
 from tests.tasks.small import TINY, digits
 
@@ -39,6 +39,18 @@ def test_drop_path_auxiliary_head_and_cutout_leave_a_network_of_stock_layers() -
     assert [w.shape for w in plain.weights] == [w.shape for w in model.weights]
     moved = [w.shape for w, start in zip(model.get_weights(), plain.get_weights(), strict=True) if (w != start).any()]
     assert len(moved) > len(model.weights) / 2
+
+
+def test_a_network_with_drop_path_sees_the_images_as_the_one_without() -> None:
+    models = []
+    for _ in range(2):
+        inputs = keras.Input((1,))
+        models.append(keras.Model(inputs, keras.layers.Normalization(name="normal")(inputs)))
+    x = np.arange(10, dtype="float32")[:, None]
+    adapt(models[0], x)
+    copy_adapted(*models)
+    np.testing.assert_array_equal(models[1].predict(x, verbose=0), models[0].predict(x, verbose=0))
+    assert abs(models[1].predict(x, verbose=0).mean()) < 1e-6
 
 
 def test_a_seed_gives_the_same_weights() -> None:
