@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import keras
+import pytest
 import tensorflow as tf
 
 from autonas_keras.layers.chain import chain_block
@@ -129,6 +130,7 @@ class TestQuantizers(LayerTestCase):
 # Mixtures
 
 
+@pytest.mark.slow(seconds=10)
 class TestMixtureOfDarts(SupernetTestCase):
     options = (*every_option(CELLS["darts"])[:4], None)
 
@@ -144,6 +146,7 @@ class TestMixtureOfNasbench201(SupernetTestCase):
         return CellSupernet(CELLS["nasbench201"], **kwargs)
 
 
+@pytest.mark.slow(seconds=10)
 class TestMixtureOfNasnet(SupernetTestCase):
     options = (None, *every_option(CELLS["nasnet"]))
 
@@ -161,6 +164,7 @@ class Mixture(LayerTestCase):
         return {}
 
 
+@pytest.mark.slow(seconds=10)
 class TestPartialChannels(Mixture):
     def layer(self, **kwargs: Any) -> CellSupernet:
         return CellSupernet(CELLS["darts"], partial_channels=2, **kwargs)
@@ -176,6 +180,7 @@ class TestGumbel(Mixture):
 # Paths
 
 
+@pytest.mark.slow(seconds=10)
 class TestPathCellOfDarts(PathTestCase):
     all_heard = False
 
@@ -183,6 +188,7 @@ class TestPathCellOfDarts(PathTestCase):
         return PathCell(CELLS["darts"], affine=True, **kwargs)
 
 
+@pytest.mark.slow(seconds=10)
 class TestPathCellOfNasnet(PathTestCase):
     all_heard = False
 
@@ -204,12 +210,14 @@ class TestPathChain(PathTestCase):
         return PathChain(ChainSpace(("identity", "mb3_k3", "mbconv_k5_e1"), STAGES, stem=4, tail=5), **kwargs)
 
 
+@pytest.mark.slow(seconds=10)
 class TestPathChainWithoutAffine(PathTestCase):
     def layer(self, **kwargs: Any) -> PathChain:
         space = ChainSpace(("mb2_k3", "identity"), ((1, 4, 1), (1, 6, 2)), stem=4, activation="relu6", stem_strides=2)
         return PathChain(space, affine=False, **kwargs)
 
 
+@pytest.mark.slow(seconds=10)
 class TestPathChainOfShuffles(PathTestCase):
     sizes = ((7, 5, 3),)
 
@@ -225,6 +233,7 @@ class TestPathChainOfWidths(PathTestCase):
         return PathChain(ChainSpace(operations, STAGES, stem=4, widths=(0.5, 1.5, 1.0)), **kwargs)
 
 
+@pytest.mark.slow(seconds=10)
 class TestPathChainOfBits(PathTestCase):
     smooth = trains = False
     rounds = True
@@ -239,12 +248,14 @@ class TestPathMobile(PathTestCase):
         return PathMobile(MobileSpace(**MOBILE), **kwargs)
 
 
+@pytest.mark.slow(seconds=10)
 class TestPathMobileWithMatrices(PathTestCase):
     def layer(self, **kwargs: Any) -> PathMobile:
         changes = {"stem_stride": 2, "activations": ("swish", "relu")}
         return PathMobile(MobileSpace(**{**MOBILE, **changes}), transform=True, zero_gamma=True, **kwargs)
 
 
+@pytest.mark.slow(seconds=10)
 class TestPathMobileOfResolutions(PathTestCase):
     sizes = ((9, 7, 3),)
 
