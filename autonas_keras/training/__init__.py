@@ -8,6 +8,7 @@ from autonas_keras.training.fit import fit_bilevel, fit_paths, fit_resumable, li
 from autonas_keras.training.paths import PathModel
 from autonas_keras.training.perturbation import select_by_perturbation
 from autonas_keras.training.sampling import FairSampling, Sampling, SandwichSampling, UniformSampling
+from autonas_keras.training.scratch import FirstWeights, ScratchModel, ScratchTraining
 from autonas_keras.training.stopping import SkipDominance
 from autonas_keras.training.stream import batches, steps_per_epoch
 
@@ -17,9 +18,12 @@ __all__ = [
     "ControllerSampling",
     "ControllerTraining",
     "FairSampling",
+    "FirstWeights",
     "PathModel",
     "Sampling",
     "SandwichSampling",
+    "ScratchModel",
+    "ScratchTraining",
     "SkipDominance",
     "TrainingCheckpoint",
     "UniformSampling",
