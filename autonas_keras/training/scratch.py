@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from autonas_keras.layers import faster_training, initializers
-from autonas_keras.spaces import Option
+from autonas_keras.spaces import JoinedSpace, Option
 from autonas_keras.supernets import PathSupernet
 from autonas_keras.training.fit import light_graphs
 from autonas_keras.training.masked import Group
@@ -34,7 +34,17 @@ class ScratchModel(PathModel):
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """As ``PathModel.compile``."""
         super().compile(*args, **kwargs)
-        self._usage = _Usage(self.supernets)
+        self._usage = _Usage(super().supernets, super().space)
+
+    # To look for the supernets among some thousand layers takes longer than to begin an architecture.
+
+    @property
+    def supernets(self) -> list[PathSupernet]:
+        return self._usage.supernets if hasattr(self, "_usage") else super().supernets
+
+    @property
+    def space(self) -> JoinedSpace:
+        return self._usage.space if hasattr(self, "_usage") else super().space
 
     def begin(self, architecture: Mapping[str, Option], parts: Sequence[keras.Model]) -> None:
         """Train and compute this joined architecture, which is made of ``parts``, from now on."""
@@ -49,18 +59,30 @@ class ScratchModel(PathModel):
 class _Usage:
     """The weights that only some architectures use, and a variable that says which the one under way does."""
 
-    def __init__(self, supernets: Sequence[PathSupernet]) -> None:
+    def __init__(self, supernets: list[PathSupernet], space: JoinedSpace) -> None:
+        self.supernets, self.space = supernets, space
         self._variables = [entry.variables for layer in supernets for entry in layer.usage()]
-        self._numbers = {id(group[0]): number for number, group in enumerate(self._variables)}
+        numbers = {id(group[0]): number for number, group in enumerate(self._variables)}
+        self._numbers = {
+            id(part): [numbers[id(weight)] for weight in part.trainable_weights if id(weight) in numbers]
+            for layer in supernets
+            for part in parts_of(layer)
+        }
         self._flags = tf.Variable(np.zeros(len(self._variables), bool), trainable=False)
 
     def set(self, parts: Sequence[keras.Model]) -> None:
-        used = {self._numbers.get(id(weight)) for model in parts for weight in model.trainable_weights}
-        self._flags.assign(np.array([number in used for number in range(len(self._variables))], bool))
+        flags = np.zeros(len(self._variables), bool)
+        flags[[number for part in parts for number in self._numbers[id(part)]]] = True
+        self._flags.assign(flags)
 
     def groups(self) -> list[Group]:
         flags = tf.unstack(tf.convert_to_tensor(self._flags))
         return [Group(flag, variables) for flag, variables in zip(flags, self._variables, strict=True)]
+
+
+def parts_of(supernet: PathSupernet) -> list[keras.Model]:
+    """The models that networks of a supernet may be made of."""
+    return [layer for layer in supernet._flatten_layers(include_self=False) if isinstance(layer, keras.Model)]
 
 
 class ScratchTraining:
@@ -97,6 +119,7 @@ class ScratchTraining:
         if validation is not None:
             self._validation = tf.data.Dataset.from_tensor_slices(validation).batch(batch_size)
         self._traced = False
+        _build_metrics(model, train)
 
     def start(self, architecture: Mapping[str, Option]) -> None:
         """Select a joined architecture, with first weights and an optimizer that has not moved yet.
@@ -138,6 +161,15 @@ class ScratchTraining:
             )
         self._traced = True
         return history
+
+
+def _build_metrics(model: keras.Model, train: Data) -> None:
+    """Let metrics make their variables: a function that makes some while it is traced is traced twice."""
+    x, y = tf.nest.map_structure(lambda array: array[:1], train)
+    prediction = tf.nest.map_structure(lambda output: tf.zeros((1, *output.shape[1:]), output.dtype), model.output)
+    model.compute_loss(x, y, prediction)
+    model.compute_metrics(x, y, prediction)
+    model.reset_metrics()
 
 
 class _Drawn(NamedTuple):
@@ -199,9 +231,8 @@ class FirstWeights:
             self._always.append((variable.value, value))
         self._parts = {
             id(part): self._part(part._flatten_layers(include_self=False))
-            for found in layers.values()
-            for part in found
-            if isinstance(part, keras.Model)
+            for layer in supernets
+            for part in parts_of(layer)
         }
         del self._values
 

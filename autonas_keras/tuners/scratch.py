@@ -14,7 +14,7 @@ from autonas_keras.supernets import PathCell
 from autonas_keras.training import FirstWeights, ScratchModel, ScratchTraining, steps_per_epoch
 from autonas_keras.tuners.network import Plan, adapt, image_shape, make_optimizer, named_targets
 
-LARGEST = 512  # operations of a supernet, which take some megabytes each once they are traced
+LARGEST = 300  # operations of a supernet, which take some five megabytes each once they are traced
 # A supernet starts in about the time of as many stand-alone networks as it has operations for one of theirs, or less.
 BLIND = (keras.callbacks.EarlyStopping, keras.callbacks.TerminateOnNaN, keras.callbacks.CSVLogger)  # see no weights
 
