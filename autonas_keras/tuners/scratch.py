@@ -15,7 +15,6 @@ from autonas_keras.training import FirstWeights, ScratchModel, ScratchTraining, 
 from autonas_keras.tuners.network import Plan, adapt, image_shape, make_optimizer, named_targets
 
 LARGEST = 300  # operations of a supernet, which take some five megabytes each once they are traced
-# A supernet starts in about the time of as many stand-alone networks as it has operations for one of theirs, or less.
 BLIND = (keras.callbacks.EarlyStopping, keras.callbacks.TerminateOnNaN, keras.callbacks.CSVLogger)  # see no weights
 
 
@@ -36,6 +35,7 @@ def pays(graph: Graph, max_trials: int | None, callbacks: Sequence[keras.callbac
     spaces = [block.built_space for block in graph.searched]
     operations = sum(space.cells * len(space.edges) * len(space.operations) for space in spaces)
     used = sum(space.cells * (len(space.edges) if space.topology == "dense" else 2 * space.nodes) for space in spaces)
+    # The start takes the time of fewer trials than the supernet has operations for one of a network.
     return (
         operations <= LARGEST
         and (max_trials is None or max_trials * used >= operations)
