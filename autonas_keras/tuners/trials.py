@@ -17,7 +17,7 @@ from autonas_keras import oracles
 from autonas_keras.blocks import Graph
 from autonas_keras.blocks.isolation import own_randomness
 from autonas_keras.evaluation import meets, model_costs
-from autonas_keras.training import ScratchTraining
+from autonas_keras.training import ScratchTraining, steps_per_epoch
 from autonas_keras.tuners.base import SearchTuner
 from autonas_keras.tuners.limits import GraphCosts
 from autonas_keras.tuners.network import Plan, train
@@ -97,7 +97,8 @@ class TrialTuner(SearchTuner):
         if self.costs is None:  # a worker has built nothing yet
             with own_randomness(self.seed), self.graph.building(self.final_network()):
                 self.costs = GraphCosts(self.graph, self.graph.assemble(hp), self.graph.space.read(hp))
-        if not wanted and not pays(self.graph, self.oracle.max_trials, self._fit["callbacks"]):
+        steps = plan.epochs * steps_per_epoch(self._data[0], plan.batch_size)
+        if not wanted and not pays(self.graph, self.oracle.max_trials, steps, self._fit["callbacks"]):
             return None
         return scratch_training(self.graph, hp, self._data, plan)
 
