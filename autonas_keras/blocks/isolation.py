@@ -48,7 +48,8 @@ def own_randomness(seed: int) -> Iterator[None]:
 
 def drawn_seeds(seed: int) -> list[int] | None:
     """The seeds that layers made inside ``own_randomness(seed)`` took so far; None when something else drew as well."""
-    generator, seeds = random.Random(seed), []
+    generator = random.Random(seed)
+    seeds: list[int] = []
     while generator.getstate() != random.getstate():
         if len(seeds) == MOST_SEEDS:
             return None

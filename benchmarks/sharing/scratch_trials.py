@@ -60,7 +60,8 @@ def _search(seed: int, trials: int, share: bool) -> dict[str, float]:
             tuner="evolution", space="nasbench201", seed=seed, max_trials=trials, objective="val_accuracy",
             share_graph=share, directory=folder, project_name="search",
         )  # fmt: skip
-        ended, run_trials = clf.tuner.on_trial_end, clf.tuner._run_trials
+        tuner: Any = clf.tuner
+        ended, run_trials = tuner.on_trial_end, tuner._run_trials
 
         def measured() -> None:
             seconds, processor = time.perf_counter(), time.process_time()
@@ -69,8 +70,12 @@ def _search(seed: int, trials: int, share: bool) -> dict[str, float]:
             # What counts on a machine that does other things too.
             spent["search_cpu_seconds"] = time.process_time() - processor
 
-        clf.tuner.on_trial_end = lambda trial: (ended(trial), sizes.append(resident()))
-        clf.tuner._run_trials = measured
+        def watched(trial: Any) -> None:
+            ended(trial)
+            sizes.append(resident())
+
+        tuner.on_trial_end = watched
+        tuner._run_trials = measured
         clf.fit(x, y, validation_data=judged, epochs=EPOCHS, batch_size=BATCH_SIZE, verbose=0)
         board = clf.leaderboard()
         accuracy = 100 * float(np.mean(np.ravel(clf.predict(test[0], verbose=0)) == test[1]))
