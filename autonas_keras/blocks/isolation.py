@@ -12,6 +12,7 @@ from keras.src.backend.common import global_state
 
 from autonas_keras.oracles.gradients import forget_gradients, gradient_registry
 
+MOST_SEEDS = 20_000  # of one model
 _UIDS = "object_name_uids"  # where Keras counts the names it gives
 
 
@@ -43,6 +44,17 @@ def own_randomness(seed: int) -> Iterator[None]:
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])
+
+
+def drawn_seeds(seed: int) -> list[int] | None:
+    """The seeds that layers made inside ``own_randomness(seed)`` took so far; None when something else drew as well."""
+    generator = random.Random(seed)
+    seeds: list[int] = []
+    while generator.getstate() != random.getstate():
+        if len(seeds) == MOST_SEEDS:
+            return None
+        seeds.append(generator.randint(1, int(1e9)))  # as Keras draws them
+    return seeds
 
 
 @contextmanager

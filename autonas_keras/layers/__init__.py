@@ -15,7 +15,7 @@ from autonas_keras.layers.operations import (
     relu_conv_bn,
 )
 from autonas_keras.layers.training import depthwise_slope, faster_training, on_processor
-from autonas_keras.layers.weights import copy_weights, initialize_weights
+from autonas_keras.layers.weights import copy_weights, initialize_weights, initializers
 
 __all__ = [
     "OPERATIONS",
@@ -30,6 +30,7 @@ __all__ = [
     "factorized_reduce",
     "faster_training",
     "initialize_weights",
+    "initializers",
     "layer_names",
     "mobile_network",
     "on_processor",

@@ -31,11 +31,7 @@ def initialize_weights(model: keras.Model, seed: int) -> None:
     Weights whose initializer a layer does not hold under Keras's names (``kernel_initializer``) stay as they are.
     """
     for place, layer in enumerate(_flat(model)):
-        for attribute in sorted(name for name in vars(layer) if name.endswith("_initializer")):
-            variable = _variable(layer, attribute.removesuffix("_initializer"))
-            initializer = getattr(layer, attribute)
-            if variable is None or not isinstance(initializer, keras.initializers.Initializer):
-                continue
+        for attribute, initializer, variable in initializers(layer):
             config = initializer.get_config()
             if "seed" in config:
                 # An initializer repeats itself for a seed, so each weight gets one of its own.
@@ -43,6 +39,15 @@ def initialize_weights(model: keras.Model, seed: int) -> None:
                     np.random.SeedSequence([seed, place, *attribute.encode()]).generate_state(1)[0] >> 1
                 )
             variable.assign(type(initializer).from_config(config)(variable.shape, dtype=variable.dtype))
+
+
+def initializers(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.initializers.Initializer, keras.Variable]]:
+    """The initializers that a layer holds under Keras's names, such as ``kernel_initializer``, and what each is for."""
+    for attribute in sorted(name for name in vars(layer) if name.endswith("_initializer")):
+        variable = _variable(layer, attribute.removesuffix("_initializer"))
+        initializer = getattr(layer, attribute)
+        if variable is not None and isinstance(initializer, keras.initializers.Initializer):
+            yield attribute, initializer, variable
 
 
 def _flat(model: keras.Model) -> Iterator[keras.layers.Layer]:

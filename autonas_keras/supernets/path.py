@@ -75,6 +75,16 @@ class PathSupernet(keras.layers.Layer):
     def extract(self, architecture: Mapping[str, Option], input_shape: tuple[int, int, int]) -> keras.Model:
         """The network of an architecture as a model of stock Keras layers, with the weights it has in here."""
 
+    def parts(self, architecture: Mapping[str, Option]) -> list[keras.Model] | None:
+        """The models that make up the network of an architecture, in the order in which ``layers`` builds them.
+
+        None when its network has weights that are not here one for one: a part stands in it twice, or is a slice of one.
+
+        Raises:
+            ValueError: When it is no point of the space.
+        """
+        return None
+
     def select(self, architecture: Mapping[str, Option]) -> None:
         """Compute this architecture from now on.
 

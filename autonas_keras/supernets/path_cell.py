@@ -240,6 +240,16 @@ class PathCell(PathSupernet):
                     target.set_weights(layer.get_weights())
         return model
 
+    def parts(self, architecture: Mapping[str, Option]) -> list[keras.Model] | None:
+        point = self.space.architecture(architecture)
+        names = ["stem"]
+        for index in range(self.space.cells):
+            names += [f"cell_{index}_{part}" for part in ("residual", "input_0", "input_1")]
+            for node, pairs in enumerate(self.space.cell(point, cell_kind(self.space, index)).nodes, self.space.inputs):
+                names += [_name(index, (node, state), operation) for operation, state in pairs]
+        found = [self._numbers[name] for name in [*names, "last"] if name in self._numbers]
+        return [self._models[number] for number in found] if len(set(found)) == len(found) else None
+
 
 def _name(index: int, edge: tuple[int, int], operation: str) -> str:
     return f"cell_{index}_edge_{edge[0]}_{edge[1]}_{operation}"

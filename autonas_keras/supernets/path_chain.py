@@ -174,6 +174,12 @@ class PathChain(PathSupernet):
                     layer.set_weights([quantize_weights(layer.kernel, bits[0]).numpy()])
         return model
 
+    def parts(self, architecture: Mapping[str, Option]) -> list[keras.Model] | None:
+        point = self.space.architecture(architecture)
+        if self._parts > 1:  # what is chosen beside the blocks slices or rounds their weights
+            return None
+        return [self.stem, *self._selected(point), *([self.tail] if self.tail else [])]
+
     def _selected(self, point: Mapping[str, Option]) -> list[keras.Model]:
         """The models of the blocks of an architecture."""
         indices = self.route(point)

@@ -4,12 +4,14 @@ from autonas_keras.training.augment import Augment
 from autonas_keras.training.bilevel import BilevelModel
 from autonas_keras.training.checkpoint import TrainingCheckpoint
 from autonas_keras.training.controller import ControllerSampling, ControllerTraining
+from autonas_keras.training.first_weights import FirstWeights
 from autonas_keras.training.fit import fit_bilevel, fit_paths, fit_resumable, light_graphs
 from autonas_keras.training.handout import discrete_network, handed_out
 from autonas_keras.training.paths import PathModel
 from autonas_keras.training.perturbation import select_by_perturbation
 from autonas_keras.training.sampling import FairSampling, Sampling, SandwichSampling, UniformSampling
 from autonas_keras.training.schedule import ExponentialToConstant
+from autonas_keras.training.scratch import ScratchModel, ScratchTraining
 from autonas_keras.training.shrinking import Phase, ShrinkingSampling, phase_epochs, shrinking_phases
 from autonas_keras.training.stopping import SkipDominance
 from autonas_keras.training.stream import batches, steps_per_epoch
@@ -21,11 +23,14 @@ __all__ = [
     "ControllerTraining",
     "ExponentialToConstant",
     "FairSampling",
+    "FirstWeights",
     "PathModel",
     "Phase",
     "Sampling",
     "SandwichSampling",
     "ShrinkingSampling",
+    "ScratchModel",
+    "ScratchTraining",
     "SkipDominance",
     "TrainingCheckpoint",
     "UniformSampling",

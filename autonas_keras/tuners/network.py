@@ -84,7 +84,7 @@ def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, ke
         arguments = _auxiliary_arguments(graph, arguments, weight)
     optimizer = make_optimizer(plan.method, plan.epochs * steps_per_epoch(x, plan.batch_size), plan.batch_size)
     model.compile(optimizer=optimizer, **arguments)
-    targets = [_named(graph, part, model) for part in (y, plan.validation[1] if plan.validation else None)]
+    targets = [named_targets(graph, part, model) for part in (y, plan.validation[1] if plan.validation else None)]
     history = fit_resumable(
         model,
         (x, targets[0]),
@@ -138,7 +138,7 @@ def image_shape(graph: Graph) -> tuple[int, ...] | None:
     return shapes[0] if len(set(shapes)) == 1 and not others else None
 
 
-def _named(graph: Graph, y: Any, model: keras.Model) -> Any:
+def named_targets(graph: Graph, y: Any, model: keras.Model) -> Any:
     """Targets by the name of their head where a model has several outputs."""
     if y is None or len(model.outputs) == 1:
         return tree.flatten(y)[0] if y is not None else None

@@ -15,19 +15,32 @@ from keras_tuner.errors import FailedTrialError
 
 from autonas_keras import oracles
 from autonas_keras.blocks import Graph
+from autonas_keras.blocks.isolation import own_randomness
 from autonas_keras.evaluation import meets, model_costs
+from autonas_keras.training import ScratchTraining, steps_per_epoch
 from autonas_keras.tuners.base import SearchTuner
+from autonas_keras.tuners.limits import GraphCosts
 from autonas_keras.tuners.network import Plan, train
 from autonas_keras.tuners.project import Project
+from autonas_keras.tuners.scratch import pays, scratch_training, shares
 from autonas_keras.tuners.settings import Method
 
 PATIENCE = 10  # epochs without progress after which a trial ends, as in AutoKeras
 
 
 class TrialTuner(SearchTuner):
-    """Trains the network of every trial by itself."""
+    """Trains the network of every trial from scratch: built by itself, or in one supernet that all trials share."""
+
+    method: TrialMethod
+    _scratch: ScratchTraining | None = None
+    _decided = False  # whether there is to be such a supernet
 
     def on_search_begin(self) -> None:
+        if self.method.share_graph and not shares(self.graph, self.oracle.get_space()):
+            raise ValueError(
+                "Expected a graph of which nothing but cells is searched, in float32 or bfloat16, for share_graph=True, "
+                "got another; leave share_graph out."
+            )
         if self.limits:
             self.oracle.accept = self._within_limits
 
@@ -57,13 +70,44 @@ class TrialTuner(SearchTuner):
             verbose=self._fit["verbose"],
             regularise=False,
         )
-        model, history = train(self.graph, hp, self._data, plan)
+        history, costs = self._trained(hp, plan)
         if not history.history.get(self.oracle.objective.name):
             raise FailedTrialError(
                 f"Expected the objective {self.oracle.objective.name!r} among {sorted(history.history)}, got none."
             )
-        self.write_result(trial.trial_id, seconds=time.perf_counter() - start, **model_costs(model))
+        self.write_result(trial.trial_id, seconds=time.perf_counter() - start, **costs)
         return history
+
+    def _trained(self, hp: Any, plan: Plan) -> tuple[keras.callbacks.History, dict[str, int]]:
+        """The history of the training of a network, and what the network costs."""
+        if not self._decided:
+            self._scratch, self._decided = self._shared(hp, plan), True
+        if self._scratch is not None and self.costs is not None:
+            architecture = self.graph.space.read(hp)
+            if self._scratch.weights.covers(architecture):
+                history = self._scratch.fit(architecture, plan.epochs, plan.callbacks, plan.verbose)
+                return history, self.costs.of(architecture)
+        model, history = train(self.graph, hp, self._data, plan)
+        return history, model_costs(model)
+
+    def _shared(self, hp: Any, plan: Plan) -> ScratchTraining | None:
+        """What trains the networks of all trials, None when each is to be built."""
+        wanted = self.method.share_graph
+        if wanted is False or not self.method.shares or not shares(self.graph, hp):
+            return None
+        if self.costs is None:  # a worker has built nothing yet
+            with own_randomness(self.seed), self.graph.building(self.final_network()):
+                self.costs = GraphCosts(self.graph, self.graph.assemble(hp), self.graph.space.read(hp))
+        steps = plan.epochs * steps_per_epoch(self._data[0], plan.batch_size)
+        if not wanted and not pays(self.graph, self.oracle.max_trials, steps, self._fit["callbacks"]):
+            return None
+        return scratch_training(self.graph, hp, self._data, plan)
+
+    def _run_trials(self) -> None:
+        try:
+            super()._run_trials()
+        finally:
+            self._scratch, self._decided = None, False
 
     def on_trial_end(self, trial: Any) -> None:
         super().on_trial_end(trial)
@@ -73,7 +117,27 @@ class TrialTuner(SearchTuner):
 
 @dataclass(frozen=True)
 class TrialMethod(Method):
-    """A method that trains one network per architecture; the settings are those of the training."""
+    """A method that trains one network per architecture; the settings are those of the training.
+
+    Args:
+        share_graph: Whether the networks of the trials are trained, each from the weights it would begin with by itself,
+            in one supernet that is traced once, so that a trial starts at once; None does so where it is quicker.
+        **others: Those of ``Method``.
+    """
+
+    shares: ClassVar[bool] = True  # whether all trainings are of the same number of epochs
+
+    share_graph: bool | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        allowed = (None, False, True) if self.shares else (None, False)
+        if not any(self.share_graph is value for value in allowed):
+            raise ValueError(f"Expected share_graph of {self.name!r} to be one of {allowed}, got {self.share_graph!r}.")
+
+    def facts(self) -> dict[str, Any]:
+        # How trials are carried out changes nothing in what is searched.
+        return {name: value for name, value in super().facts().items() if name != "share_graph"}
 
     def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> TrialTuner:
         return TrialTuner(self.oracle(**kwargs), hypermodel, self, project, limits)
@@ -125,6 +189,7 @@ class Hyperband(TrialMethod):
     """
 
     name: ClassVar[str] = "hyperband"
+    shares: ClassVar[bool] = False
 
     max_epochs: int = 27
     factor: int = 3
