@@ -149,6 +149,11 @@ class MacroSpace(Space):
         """Channels of what the network gives."""
         return self.width(self.layers)
 
+    @property
+    def skip_names(self) -> list[str]:
+        """The names of the choices of skip inputs."""
+        return [name for name in self.named if name.startswith("skip_")]
+
     def operation(self, architecture: Mapping[str, Option], layer: int) -> str:
         """The operation of a layer."""
         return str(architecture[f"layer_{layer}"])

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autonas_keras.spaces import ChainSpace, MobileSpace
+from autonas_keras.spaces import ChainSpace, MacroSpace, MobileSpace
 from autonas_keras.tasks import ImageClassifier
 from tests.tasks.small import digits
 
 CHAIN = ChainSpace(("identity", "mbconv_k3_e2"), stages=((2, 8, 2),), stem=4)
+MACRO = MacroSpace(("conv_3x3", "max_pool_3x3"), layers=3, channels=4)
 MOBILE = MobileSpace(((2, 4),), depths=(1, 2), kernels=(3, 5), expansions=2, head=8, resolutions=(4, 8))
 
 
@@ -23,7 +24,7 @@ def fitted(folder: Path, **settings: Any) -> ImageClassifier:
     return clf
 
 
-@pytest.mark.parametrize(("space", "tuner"), [(CHAIN, "random"), ("mobile", "evolution")], ids=["chain", "mobile"])
+@pytest.mark.parametrize(("space", "tuner"), [(CHAIN, "random"), ("mobile", "evolution"), (MACRO, "evolution")], ids=["chain", "mobile", "macro"])
 def test_strategies_search_chains_and_mobile_networks(space: Any, tuner: str, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"space": space, "tuner": tuner, "max_trials": 2}
     clf = fitted(tmp_path, **settings)
@@ -37,7 +38,7 @@ def test_strategies_search_chains_and_mobile_networks(space: Any, tuner: str, tm
         clf.plot_architecture(tmp_path / "network.svg")
 
 
-@pytest.mark.parametrize(("space", "tuner"), [(CHAIN, "spos"), (CHAIN, "enas"), (MOBILE, "spos")])
+@pytest.mark.parametrize(("space", "tuner"), [(CHAIN, "spos"), (CHAIN, "enas"), (MOBILE, "spos"), (MACRO, "enas")])
 def test_shared_weights_search_chains_and_mobile_networks(space: Any, tuner: str, tmp_path: Path) -> None:
     own = {"evaluations": 6, "population_size": 4} if tuner == "spos" else {"controller_steps": 3, "samples": 3}
     clf = fitted(tmp_path, space=space, tuner=tuner, search_epochs=2, search_batch_size=20, **own)
