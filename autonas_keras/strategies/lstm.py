@@ -301,7 +301,8 @@ class ControllerNetwork:
 
 def _log_prior(space: Space, prior: Mapping[str, Sequence[float]], dtype: Any) -> dict[int, np.ndarray]:
     """Logarithms of the prior probabilities by the index of the choice."""
-    names, found = list(space.named), {}
+    names = list(space.named)
+    found: dict[int, np.ndarray] = {}
     for name, given in prior.items():
         if name not in space.named:
             raise ValueError(f"Expected a prior for choices of the space, got {name!r}{close_names(name, names)}.")

@@ -64,7 +64,7 @@ class PathMacro(PathSupernet):
         return np.array(self.space.arc(architecture), np.int32)
 
     def usage(self) -> list[Usage]:
-        found = []
+        found: list[Usage] = []
         for layer, switch in enumerate(self.switches, 1):
             found += switch.usage(self._places[f"layer_{layer}"])
             for source in range(1, layer):
@@ -116,7 +116,7 @@ class PathMacro(PathSupernet):
         return branch_model(name, (None, None, channels), function, self.dtype_policy, [self.seed, 7, *place])
 
     def _switch(self, layer: int, width: int) -> Switch:
-        branches = []
+        branches: list[keras.Model | None] = []
         for index, name in enumerate(self.space.operations):
             function = partial(macro_operation, name=name, channels=width, affine=self.affine)
             branches.append(self._branch(f"layer_{layer}_{name}", width, function, layer, index))
@@ -173,8 +173,9 @@ class PathMacro(PathSupernet):
     @staticmethod
     def _zeros(x: tf.Tensor, channels: int) -> tf.Tensor:
         shape = tf.shape(x)
+        known = (None if n is None else -(-n // 2) for n in x.shape[1:3])
         zeros = tf.zeros([shape[0], -(-shape[1] // 2), -(-shape[2] // 2), channels], x.dtype)
-        return tf.ensure_shape(zeros, [x.shape[0], *(None if n is None else -(-n // 2) for n in x.shape[1:3]), channels])
+        return tf.ensure_shape(zeros, [x.shape[0], *known, channels])
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         batch, height, width, _ = input_shape
@@ -193,8 +194,11 @@ class PathMacro(PathSupernet):
         with dtype_policy(self.dtype_policy):
             x = keras.Input(input_shape, dtype=self.compute_dtype)
             model = keras.Model(x, macro_network(x, point, self.space, affine=self.affine))
-        taken = [switch.branch(int(self.route(point)[self._places[switch.name]])) for switch in self.switches]
-        held = {layer.name: layer for part in (*self._models, *taken) for layer in part.layers}
+        indices = [self._places[f"layer_{layer}"] for layer in range(1, self.space.layers + 1)]
+        taken = [
+            switch.branch(int(index)) for switch, index in zip(self.switches, self.route(point)[indices], strict=True)
+        ]
+        held = {layer.name: layer for part in (*self._models, *taken) if part is not None for layer in part.layers}
         for layer in model.layers:
             if layer.weights and layer.name in held:
                 layer.set_weights(held[layer.name].get_weights())

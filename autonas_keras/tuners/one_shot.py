@@ -185,7 +185,7 @@ class Enas(OneShot):
         return EnasTuner
 
     def controller(self, space: JoinedSpace, seed: int) -> Reinforce:
-        """The controller of a space, which is the published one."""
+        """The controller of a space, with the published settings but for those of this method."""
         macro = {key: part for key, part in space.parts.items() if isinstance(part, MacroSpace)}
         joining = sum(part.layers - 1 for part in macro.values())
         return Reinforce(

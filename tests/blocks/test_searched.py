@@ -22,6 +22,7 @@ MOBILE = MobileSpace(((2, 4), (4,)), depths=(1, 2), kernels=(3, 5), expansions=(
 CELL = CellSpace(operations=("max_pool_3x3", "skip_connect", "conv_1x1"), nodes=1, cells=2, channels=2)
 MACRO = MacroSpace(("conv_3x3", "max_pool_3x3"), layers=3, channels=2)
 KINDS = {"chain": CHAIN, "macro": MACRO, "mobile": MOBILE}
+SUPERNETS: dict[str, Any] = {"chain": PathChain, "macro": PathMacro, "mobile": PathMobile}
 every = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -52,7 +53,7 @@ def test_the_block_of_a_space_declares_all_of_it(kind: str) -> None:
 
 @every
 def test_supernet_and_network_give_features_of_as_many_channels(kind: str) -> None:
-    graph, layer = graph_of(KINDS[kind], (9, 7, 3)), {"chain": PathChain, "macro": PathMacro, "mobile": PathMobile}[kind]
+    graph, layer = graph_of(KINDS[kind], (9, 7, 3)), SUPERNETS[kind]
     networks = [blocks.Network(), blocks.Network(supernet=lambda space, name: layer(space, name=name))]
     heads = [assembled(graph, network=network).get_layer("classification_head_1_logits") for network in networks]
     assert heads[0].kernel.shape == heads[1].kernel.shape
