@@ -237,12 +237,12 @@ class TestPathChainOfBits(PathTestCase):
 class TestPathMacro(PathTestCase):
     def layer(self, **kwargs: Any) -> PathMacro:
         operations = ("conv_3x3", "sep_conv_5x5", "max_pool_3x3", "avg_pool_3x3")
-        return PathMacro(MacroSpace(operations, layers=4, channels=2), **kwargs)
+        return PathMacro(MacroSpace(operations, layers=3, channels=2), **kwargs)
 
 
 class TestPathMacroWithoutAffine(PathTestCase):
     def layer(self, **kwargs: Any) -> PathMacro:
-        space = MacroSpace(("sep_conv_3x3",), layers=5, channels=3, growth=1)
+        space = MacroSpace(("sep_conv_3x3",), layers=4, channels=3, growth=1)
         return PathMacro(space, affine=False, **kwargs)
 
 
