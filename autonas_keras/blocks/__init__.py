@@ -28,6 +28,7 @@ from autonas_keras.blocks.cell import CellBlock
 from autonas_keras.blocks.chain import ChainBlock
 from autonas_keras.blocks.graph import Graph, alone
 from autonas_keras.blocks.heads import ClassificationHead, RegressionHead
+from autonas_keras.blocks.macro import MacroBlock
 from autonas_keras.blocks.mobile import MobileBlock
 from autonas_keras.blocks.searched import Network, SearchedBlock
 
@@ -45,6 +46,7 @@ __all__ = [
     "ImageBlock",
     "ImageInput",
     "Input",
+    "MacroBlock",
     "Merge",
     "MobileBlock",
     "Network",

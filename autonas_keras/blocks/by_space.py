@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from autonas_keras.blocks.cell import CellBlock
 from autonas_keras.blocks.chain import ChainBlock
+from autonas_keras.blocks.macro import MacroBlock
 from autonas_keras.blocks.mobile import MobileBlock
 from autonas_keras.blocks.searched import SearchedBlock
 from autonas_keras.spaces import Space, get_space
 
-BLOCKS: tuple[type[SearchedBlock], ...] = (CellBlock, ChainBlock, MobileBlock)
+BLOCKS: tuple[type[SearchedBlock], ...] = (CellBlock, ChainBlock, MacroBlock, MobileBlock)
 
 
 def searched_block(space: str | Space) -> SearchedBlock:
     """The block that searches a space.
 
     Args:
-        space: A space of cells, of chains or of mobile networks, or the name of one.
+        space: A space of cells, of chains, of layers with skip inputs or of mobile networks, or the name of one.
 
     Raises:
         ValueError: When the name is unknown.

@@ -25,7 +25,7 @@ class Network:
     Attributes:
         supernet: Makes the layer that holds all architectures of a space; None builds the architecture of ``hp``.
         cells: Cells of the network, None for those of the space.
-        channels: Channels of the first cell or of the stem of a chain, None for those of the space.
+        channels: Channels of the first cell or of the stem of other networks, None for those of the space.
         shrink: Factor by which inputs of 24 pixels and more are averaged down; larger ones than 64 always are, to 64
             pixels or more. Mobile networks choose their resolution themselves.
         drop_path: Rate and generator of drop-path, None for a network without; cells have it.

@@ -12,6 +12,7 @@ from autonas_keras.evaluation.costs import (
 )
 from autonas_keras.evaluation.inherited import SharedWeights, SupernetCosts
 from autonas_keras.evaluation.latency import LatencyTable
+from autonas_keras.evaluation.macro_costs import least_macro_costs, macro_costs
 from autonas_keras.evaluation.mobile_costs import least_mobile_costs, mobile_costs
 from autonas_keras.evaluation.shared import InheritedScore, correct, recalibrate
 from autonas_keras.evaluation.space_costs import JoinedCosts, least_space_costs, space_costs
@@ -29,8 +30,10 @@ __all__ = [
     "correct",
     "least_chain_costs",
     "least_costs",
+    "least_macro_costs",
     "least_mobile_costs",
     "least_space_costs",
+    "macro_costs",
     "meets",
     "mobile_costs",
     "model_costs",

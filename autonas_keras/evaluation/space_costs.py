@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from autonas_keras.evaluation.chain_costs import chain_costs, least_chain_costs
 from autonas_keras.evaluation.costs import COSTS, architecture_costs, least_costs
 from autonas_keras.evaluation.latency import LatencyTable
+from autonas_keras.evaluation.macro_costs import least_macro_costs, macro_costs
 from autonas_keras.evaluation.mobile_costs import least_mobile_costs, mobile_costs
-from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, MobileSpace, Option, Space
+from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, MacroSpace, MobileSpace, Option, Space
 
 # How the costs of an architecture are counted, and the least of any.
 COUNTS: dict[type[Space], tuple[Callable[..., dict[str, int]], Callable[..., dict[str, int]]]] = {
     CellSpace: (architecture_costs, least_costs),
     ChainSpace: (chain_costs, least_chain_costs),
+    MacroSpace: (macro_costs, least_macro_costs),
     MobileSpace: (mobile_costs, least_mobile_costs),
 }
 
@@ -24,7 +26,7 @@ def space_costs(
     """Parameters and multiply-adds of the network of an architecture: ``model_costs`` gives the same.
 
     Args:
-        space: A space of cells, chains or mobile networks, with the sizes of the network.
+        space: A space of cells, chains, layers with skip inputs or mobile networks, with the sizes of the network.
         architecture: A point of it.
         input_shape: (height, width, channels) of the images.
         classes: Outputs of the dense layer after global average pooling.

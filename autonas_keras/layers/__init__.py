@@ -2,6 +2,7 @@
 
 from autonas_keras.layers.chain import chain_network
 from autonas_keras.layers.drop_path import DropPath, DropPathAdd
+from autonas_keras.layers.macro import macro_network
 from autonas_keras.layers.mobile import mobile_network
 from autonas_keras.layers.names import layer_names
 from autonas_keras.layers.network import cell_network
@@ -32,6 +33,7 @@ __all__ = [
     "initialize_weights",
     "initializers",
     "layer_names",
+    "macro_network",
     "mobile_network",
     "on_processor",
     "operation_model",

@@ -79,13 +79,15 @@ def relu_conv_bn(x: Tensor, channels: int, kernel: int, strides: int = 1, affine
     return batch_norm(affine)(convolution(relu(x), channels, kernel, strides))
 
 
-def factorized_reduce(x: Tensor, channels: int, affine: bool = True) -> Tensor:
+def factorized_reduce(x: Tensor, channels: int, affine: bool = True, activation: bool = True) -> Tensor:
     """Halve the resolution: ReLU, a 1x1 convolution of the even positions beside one of the odd ones, normalised.
+
+    Without ``activation`` there is no ReLU.
 
     The odd positions are read from the input shifted by one pixel with zeros coming in, so that odd sizes give two
     maps of ceil(size / 2) too.
     """
-    x = relu(x)
+    x = relu(x) if activation else x
     # Padded before it is cropped, because an image of one pixel cannot be cropped.
     shifted = keras.layers.ZeroPadding2D(((0, 1), (0, 1)), name=layer_name("pad"))(x)
     shifted = keras.layers.Cropping2D(((1, 0), (1, 0)), name=layer_name("shift"))(shifted)

@@ -5,6 +5,7 @@ from autonas_keras.spaces.cell import CellSpace
 from autonas_keras.spaces.chain import ChainSpace
 from autonas_keras.spaces.choice import Choice, Option
 from autonas_keras.spaces.genotype import DARTS_V1, DARTS_V2, Cell, Genotype
+from autonas_keras.spaces.macro import ENAS_MACRO_OPERATIONS, MacroSpace
 from autonas_keras.spaces.mobile import MobileSpace
 from autonas_keras.spaces.mobile_plan import MobileBlock, MobilePlan
 from autonas_keras.spaces.named import SPACES, get_space
@@ -23,6 +24,7 @@ __all__ = [
     "DARTS_OPERATIONS",
     "DARTS_V1",
     "DARTS_V2",
+    "ENAS_MACRO_OPERATIONS",
     "ENAS_OPERATIONS",
     "NASBENCH201_OPERATIONS",
     "NASNET_OPERATIONS",
@@ -34,6 +36,7 @@ __all__ = [
     "Choice",
     "Genotype",
     "JoinedSpace",
+    "MacroSpace",
     "MobileBlock",
     "MobilePlan",
     "MobileSpace",

@@ -7,6 +7,7 @@ from typing import Any
 
 from autonas_keras.spaces.cell import CellSpace
 from autonas_keras.spaces.chain import ChainSpace
+from autonas_keras.spaces.macro import MacroSpace
 from autonas_keras.spaces.mobile import MobileSpace
 from autonas_keras.spaces.space import Space, close_names
 
@@ -16,6 +17,7 @@ SPACES: dict[str, Callable[..., Space]] = {
     "nasbench201": CellSpace.nasbench201,
     "nasbench_macro": ChainSpace.nasbench_macro,
     "spos": ChainSpace.spos,
+    "enas_macro": MacroSpace.enas,
     "mobile": MobileSpace.small,
     "ofa": MobileSpace.ofa,
     "bignas": MobileSpace.bignas,

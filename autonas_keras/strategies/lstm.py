@@ -7,12 +7,13 @@ ICML 2018, section 2.2.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from autonas_keras.spaces import Space
+from autonas_keras.spaces import Space, close_names
 from autonas_keras.strategies.adam import check_positive
 from autonas_keras.strategies.base import check_count
 
@@ -44,12 +45,15 @@ class Rollout:
         log_prob: Natural logarithm of the probability of each architecture; (batch,).
         entropy: Sum of the entropies of the decisions on its way; (batch,). Their mean over samples estimates the
             entropy of the whole distribution.
+        divergence: Sum of the Kullback-Leibler divergences of its decisions from what the network was given as their
+            prior, 0 without one; (batch,).
         steps: One for each choice that is active anywhere in the batch.
     """
 
     codes: np.ndarray
     log_prob: np.ndarray
     entropy: np.ndarray
+    divergence: np.ndarray
     steps: tuple[Step, ...]
 
 
@@ -71,6 +75,7 @@ class ControllerNetwork:
         units: Width of the LSTM and of the embeddings.
         temperature: Divides the logits; above 1 the samples are more uniform.
         tanh_constant: When given, the logits are squashed to ``tanh_constant * tanh(logits)``.
+        prior: Probabilities that the options of some choices should have, by the names of these choices.
         scale: All parameters start uniform in [-scale, scale], the biases of the softmax at 0.
         rng: Generator that draws the initial parameters.
         dtype: Type of the parameters and of all that is computed.
@@ -79,7 +84,8 @@ class ControllerNetwork:
         parameters: All of them as one vector; write to it in place.
 
     Raises:
-        ValueError: When ``units`` is not a positive integer, or another number is not positive.
+        ValueError: When ``units`` is not a positive integer, or another number is not positive, or a prior is no
+            distribution over the options of a choice.
     """
 
     def __init__(
@@ -90,6 +96,7 @@ class ControllerNetwork:
         rng: np.random.Generator,
         temperature: float = 1.0,
         tanh_constant: float | None = None,
+        prior: Mapping[str, Sequence[float]] | None = None,
         scale: float = 0.1,
         dtype: Any = np.float32,
     ) -> None:
@@ -97,6 +104,7 @@ class ControllerNetwork:
         self.temperature = check_positive("temperature", temperature)
         self.tanh_constant = None if tanh_constant is None else check_positive("tanh_constant", tanh_constant)
         check_positive("scale", scale)
+        self.log_prior = _log_prior(space, prior or {}, dtype)
         self.sizes = [len(choice.options) for choice in space.named.values()]
         self.ends = np.cumsum(self.sizes)
         self.order, self.places = decision_order(space)
@@ -144,7 +152,7 @@ class ControllerNetwork:
         inputs, recurrent = product(embedding, kernel[:units]) + bias, kernel[units:]
         h, c = np.zeros((batch, units), dtype), np.zeros((batch, units), dtype)
         source, rows = np.zeros(batch, np.int64), np.arange(batch)
-        log_prob, entropy = np.zeros(batch, dtype), np.zeros(batch, dtype)
+        log_prob, entropy, divergence = np.zeros(batch, dtype), np.zeros(batch, dtype), np.zeros(batch, dtype)
         steps = []
         for choice in self.order:
             active = self._active(codes, choice)
@@ -180,7 +188,10 @@ class ControllerNetwork:
                 source, codes[:, choice] = np.where(here, after, source), np.where(here, taken, -1)
                 found, spread = found * here, spread * here
             log_prob, entropy = log_prob + found, entropy + spread
-        return Rollout(codes, log_prob, entropy, tuple(steps))
+            if choice in self.log_prior:
+                gap = self._excess(choice, log_p)[1][:, 0]
+                divergence = divergence + (gap if active is None else gap * active[:, 0])
+        return Rollout(codes, log_prob, entropy, divergence, tuple(steps))
 
     def _active(self, codes: np.ndarray, choice: int) -> np.ndarray | None:
         """Which rows make this decision, as a column; None for all."""
@@ -197,10 +208,23 @@ class ControllerNetwork:
         shifted = logits - logits.max(axis=1, keepdims=True)
         return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
+    def _excess(self, choice: int, log_p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Logarithm of the probabilities of options over their prior ones, and its mean: the divergence; (batch, 1)."""
+        excess = log_p - self.log_prior[choice]
+        return excess, np.sum(np.exp(log_p) * excess, axis=1, keepdims=True)
+
     # Backward
 
-    def gradient(self, rollout: Rollout, by_log_prob: np.ndarray, by_entropy: np.ndarray | float = 0.0) -> np.ndarray:
-        """Gradient of ``sum(by_log_prob * log_prob + by_entropy * entropy)`` in the parameters.
+    def gradient(
+        self,
+        rollout: Rollout,
+        by_log_prob: np.ndarray,
+        by_entropy: np.ndarray | float = 0.0,
+        by_divergence: np.ndarray | float = 0.0,
+    ) -> np.ndarray:
+        """Gradient of ``sum(by_log_prob * log_prob + by_entropy * entropy + by_divergence * divergence)``.
+
+        It is that in the parameters, with the decisions as they were taken.
 
         The parameters have to be those that ``rollout`` was made with.
 
@@ -208,10 +232,13 @@ class ControllerNetwork:
             rollout: From ``sample`` or ``evaluate``.
             by_log_prob: Weight of the log-probability of each architecture; (batch,).
             by_entropy: Weight of the entropy of each, or of all.
+            by_divergence: Weight of the divergence of each from the prior, or of all.
         """
         dtype, units, batch = self.parameters.dtype, self.units, len(rollout.codes)
-        by_log_prob = np.broadcast_to(np.asarray(by_log_prob, dtype), batch)[:, None]
-        by_entropy = np.broadcast_to(np.asarray(by_entropy, dtype), batch)[:, None]
+        weights = [
+            np.broadcast_to(np.asarray(weight, dtype), batch)[:, None]
+            for weight in (by_log_prob, by_entropy, by_divergence)
+        ]
         gradient = np.zeros_like(self.parameters)
         kernel, head = self._view(self.parameters, "kernel"), self._view(self.parameters, "head")
         d_head, d_head_bias = self._view(gradient, "head"), self._view(gradient, "head_bias")
@@ -220,7 +247,7 @@ class ControllerNetwork:
         for number in reversed(range(len(rollout.steps))):
             step = rollout.steps[number]
             part = slice(self.ends[step.choice] - self.sizes[step.choice], self.ends[step.choice])
-            d_logits = self._d_logits(step, by_log_prob, by_entropy)
+            d_logits = self._d_logits(step, *weights)
             d_head[part] += d_logits.T @ step.output
             d_head_bias[part] += d_logits.sum(axis=0)
             i, f, o, g = (step.gates[:, k * units : (k + 1) * units] for k in range(4))
@@ -240,11 +267,16 @@ class ControllerNetwork:
         self._add_recurrent(gradient, rollout, d_gates)
         return gradient
 
-    def _d_logits(self, step: Step, by_log_prob: np.ndarray, by_entropy: np.ndarray) -> np.ndarray:
+    def _d_logits(
+        self, step: Step, by_log_prob: np.ndarray, by_entropy: np.ndarray, by_divergence: np.ndarray
+    ) -> np.ndarray:
         p = np.exp(step.log_p)
         entropy = -np.sum(p * step.log_p, axis=1, keepdims=True)
         found = -p * (by_log_prob + by_entropy * (step.log_p + entropy))
         found[np.arange(len(p)), step.taken] += by_log_prob[:, 0]
+        if step.choice in self.log_prior:
+            excess, divergence = self._excess(step.choice, step.log_p)
+            found += by_divergence * p * (excess - divergence)
         if step.active is not None:
             found *= step.active
         if self.tanh_constant is not None:
@@ -265,6 +297,22 @@ class ControllerNetwork:
         d_inputs = np.add.reduceat(flat[order], starts, axis=0)
         d_kernel[: self.units] = product(embedding[used].T, d_inputs)
         self._view(gradient, "embedding")[used] = product(d_inputs, kernel[: self.units].T)
+
+
+def _log_prior(space: Space, prior: Mapping[str, Sequence[float]], dtype: Any) -> dict[int, np.ndarray]:
+    """Logarithms of the prior probabilities by the index of the choice."""
+    names = list(space.named)
+    found: dict[int, np.ndarray] = {}
+    for name, given in prior.items():
+        if name not in space.named:
+            raise ValueError(f"Expected a prior for choices of the space, got {name!r}{close_names(name, names)}.")
+        shares, count = np.array(given, np.float64), len(space.named[name].options)
+        if shares.shape != (count,) or not (shares > 0).all() or not np.isclose(shares.sum(), 1):
+            raise ValueError(
+                f"Expected the prior of {name!r} to be {count} positive probabilities that sum to 1, got {given!r}."
+            )
+        found[names.index(name)] = np.log(shares).astype(dtype)
+    return found
 
 
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:

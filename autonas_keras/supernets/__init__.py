@@ -6,6 +6,7 @@ from autonas_keras.supernets.elastic_block import Permutation
 from autonas_keras.supernets.path import PathSupernet, Usage
 from autonas_keras.supernets.path_cell import PathCell
 from autonas_keras.supernets.path_chain import PathChain
+from autonas_keras.supernets.path_macro import PathMacro
 from autonas_keras.supernets.path_mobile import PathMobile
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "ElasticBatchNormalization",
     "PathCell",
     "PathChain",
+    "PathMacro",
     "PathMobile",
     "PathSupernet",
     "Permutation",

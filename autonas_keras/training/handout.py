@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
-from autonas_keras.layers import cell_network, chain_network, mobile_network
-from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, MobileSpace, Option
+from autonas_keras.layers import cell_network, chain_network, macro_network, mobile_network
+from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, MacroSpace, MobileSpace, Option
 from autonas_keras.supernets import PathSupernet
 from autonas_keras.training.paths import PathModel
 
@@ -75,9 +75,12 @@ def _features(layer: Any, x: Any, point: Architecture, affine: bool | None, pref
         return cell_network(x, cells, space, affine=affine, name_prefix=prefix)
     if isinstance(space, ChainSpace):
         return chain_network(x, point, space, affine=affine, name_prefix=prefix)
+    if isinstance(space, MacroSpace):
+        return macro_network(x, point, space, affine=affine, name_prefix=prefix)
     if isinstance(space, MobileSpace):
         return mobile_network(x, point, space, name_prefix=prefix)
-    raise TypeError(f"Expected a supernet of cells, chains or mobile networks, got one of {type(space).__name__}.")
+    known = "cells, chains, layers with skip inputs or mobile networks"
+    raise TypeError(f"Expected a supernet of {known}, got one of {type(space).__name__}.")
 
 
 def _prefix(model: PathModel, layer: PathSupernet) -> str:

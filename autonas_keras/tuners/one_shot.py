@@ -19,9 +19,9 @@ import tree
 from autonas_keras.blocks import Graph, Network, alone
 from autonas_keras.evaluation import InheritedScore
 from autonas_keras.oracles import Given
-from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, JoinedSpace, MobileSpace, Space
+from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, JoinedSpace, MacroSpace, MobileSpace, Space
 from autonas_keras.strategies import Genetic, Reinforce, Strategy
-from autonas_keras.supernets import PathCell, PathChain, PathMobile, PathSupernet
+from autonas_keras.supernets import PathCell, PathChain, PathMacro, PathMobile, PathSupernet
 from autonas_keras.training import (
     ControllerSampling,
     ControllerTraining,
@@ -145,8 +145,12 @@ class Enas(OneShot):
     Args:
         controller_steps: Rewards that the controller learns from after each epoch.
         warmup_epochs: Epochs at the start that draw uniformly; a fifth when None.
-        controller_learning_rate: Rate of Adam for the controller.
+        controller_learning_rate: Rate of Adam for the controller; 0.0035 when None, 0.001 for the macro space.
+        tanh_constant: Bound of the controller's logits; 1.1 when None, 1.5 for the macro space.
         entropy_weight: Weight of its entropy bonus.
+        skip_target: Rate of skip inputs that the controller is held to in the macro space.
+        skip_weight: Weight of the divergence of its skip decisions from that rate, summed over the skip inputs of a
+            layer and averaged over the layers that may have any.
         samples: Architectures that the controller draws at the end, of which the best is taken.
         **others: Those of ``OneShot``.
     """
@@ -155,8 +159,11 @@ class Enas(OneShot):
 
     controller_steps: int = 100
     warmup_epochs: int | None = None
-    controller_learning_rate: float = 3.5e-3
+    controller_learning_rate: float | None = None
+    tanh_constant: float | None = None
     entropy_weight: float = 1e-4
+    skip_target: float = 0.4
+    skip_weight: float = 0.8
     samples: int = 50
 
     def __post_init__(self) -> None:
@@ -165,9 +172,41 @@ class Enas(OneShot):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
+        for name in ("controller_learning_rate", "tanh_constant"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"Expected {name} to be a positive number or None, got {value!r}.")
+        if not 0 < self.skip_target < 1:
+            raise ValueError(f"Expected skip_target to be a rate between 0 and 1, got {self.skip_target!r}.")
+        if not self.skip_weight >= 0:
+            raise ValueError(f"Expected skip_weight to be a number that is not negative, got {self.skip_weight!r}.")
 
     def tuner_class(self) -> type[OneShotTuner]:
         return EnasTuner
+
+    def controller(self, space: JoinedSpace, seed: int) -> Reinforce:
+        """The controller of a space, with the published settings but for those of this method."""
+        macro = {key: part for key, part in space.parts.items() if isinstance(part, MacroSpace)}
+        joining = sum(part.layers - 1 for part in macro.values())
+        return Reinforce(
+            space,
+            learning_rate=self.controller_learning_rate or (1e-3 if macro else 3.5e-3),
+            entropy_weight=self.entropy_weight,
+            batch_size=1,
+            normalize=None,
+            baseline_decay=0.99,
+            tanh_constant=self.tanh_constant or (1.5 if macro else 1.1),
+            prior={
+                f"{key}/{name}": (1 - self.skip_target, self.skip_target)
+                for key, part in macro.items()
+                for name in part.skip_names
+            },
+            prior_weight=self.skip_weight / max(1, joining),
+            beta_1=0.0,
+            epsilon=1e-3,
+            unique=False,
+            seed=seed,
+        )
 
 
 class OneShotTuner(SharedTuner):
@@ -224,6 +263,9 @@ class OneShotTuner(SharedTuner):
             if isinstance(space, ChainSpace):
                 channels = method.search_channels or min(space.stem, CHANNELS)
                 return PathChain(space.resized(channels / space.stem), seed=seed, name=name)
+            if isinstance(space, MacroSpace):
+                channels = method.search_channels or min(space.channels, CHANNELS)
+                return PathMacro(space.resized(channels / space.channels), seed=seed, name=name)
             assert isinstance(space, CellSpace)
             channels = method.search_channels or min(space.channels, CHANNELS)
             return PathCell(space.resized(method.search_cells, channels), seed=seed, name=name)
@@ -280,19 +322,7 @@ class EnasTuner(OneShotTuner):
     def _plan(self, model: PathModel, epochs: int) -> tuple[Sampling, list[keras.callbacks.Callback]]:
         method = self.method
         warmup = epochs // 5 if method.warmup_epochs is None else method.warmup_epochs
-        self._controller = Reinforce(
-            self.graph.space,
-            learning_rate=method.controller_learning_rate,
-            entropy_weight=method.entropy_weight,
-            batch_size=1,
-            normalize=None,
-            baseline_decay=0.99,
-            tanh_constant=1.1,
-            beta_1=0.0,
-            epsilon=1e-3,
-            unique=False,
-            seed=self.seed,
-        )
+        self._controller = method.controller(self.graph.space, self.seed)
         x, y = self._judged()
         size = min(method.search_batch_size, len(tree.flatten(x)[0]))
         judge = InheritedScore(model, None, (x, y), size)

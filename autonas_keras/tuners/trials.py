@@ -70,7 +70,7 @@ class TrialTuner(SearchTuner):
             verbose=self._fit["verbose"],
             regularise=False,
         )
-        history, costs = self._trained(hp, plan)
+        history, costs = self._run(hp, plan)
         if not history.history.get(self.oracle.objective.name):
             raise FailedTrialError(
                 f"Expected the objective {self.oracle.objective.name!r} among {sorted(history.history)}, got none."
@@ -78,7 +78,7 @@ class TrialTuner(SearchTuner):
         self.write_result(trial.trial_id, seconds=time.perf_counter() - start, **costs)
         return history
 
-    def _trained(self, hp: Any, plan: Plan) -> tuple[keras.callbacks.History, dict[str, int]]:
+    def _run(self, hp: Any, plan: Plan) -> tuple[keras.callbacks.History, Mapping[str, float]]:
         """The history of the training of a network, and what the network costs."""
         if not self._decided:
             self._scratch, self._decided = self._shared(hp, plan), True

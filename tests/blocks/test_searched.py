@@ -13,14 +13,16 @@ import pytest
 
 from autonas_keras import blocks
 from autonas_keras.evaluation import model_costs
-from autonas_keras.spaces import CellSpace, ChainSpace, JoinedSpace, MobileSpace
-from autonas_keras.supernets import PathChain, PathMobile
+from autonas_keras.spaces import CellSpace, ChainSpace, JoinedSpace, MacroSpace, MobileSpace
+from autonas_keras.supernets import PathChain, PathMacro, PathMobile
 from autonas_keras.tuners.limits import GraphCosts, check_feasible
 
 CHAIN = ChainSpace(("identity", "mbconv_k3_e2"), stages=((2, 8, 2),), stem=4, tail=8)
 MOBILE = MobileSpace(((2, 4), (4,)), depths=(1, 2), kernels=(3, 5), expansions=(1, 2), head=8, resolutions=(4, 8))
 CELL = CellSpace(operations=("max_pool_3x3", "skip_connect", "conv_1x1"), nodes=1, cells=2, channels=2)
-KINDS = {"chain": CHAIN, "mobile": MOBILE}
+MACRO = MacroSpace(("conv_3x3", "max_pool_3x3"), layers=3, channels=2)
+KINDS = {"chain": CHAIN, "macro": MACRO, "mobile": MOBILE}
+SUPERNETS: dict[str, Any] = {"chain": PathChain, "macro": PathMacro, "mobile": PathMobile}
 every = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -51,13 +53,13 @@ def test_the_block_of_a_space_declares_all_of_it(kind: str) -> None:
 
 @every
 def test_supernet_and_network_give_features_of_as_many_channels(kind: str) -> None:
-    graph, layer = graph_of(KINDS[kind], (9, 7, 3)), {"chain": PathChain, "mobile": PathMobile}[kind]
+    graph, layer = graph_of(KINDS[kind], (9, 7, 3)), SUPERNETS[kind]
     networks = [blocks.Network(), blocks.Network(supernet=lambda space, name: layer(space, name=name))]
     heads = [assembled(graph, network=network).get_layer("classification_head_1_logits") for network in networks]
     assert heads[0].kernel.shape == heads[1].kernel.shape
 
 
-@pytest.mark.parametrize("spaces", [(CHAIN,), (MOBILE,), (CHAIN, MOBILE, CELL)], ids=len)
+@pytest.mark.parametrize("spaces", [(CHAIN,), (MOBILE,), (CHAIN, MOBILE, CELL, MACRO)], ids=len)
 def test_costs_of_a_graph_equal_those_of_its_networks(spaces: tuple[Any, ...]) -> None:
     image = blocks.ImageInput()
     parts = [blocks.SpatialReduction("global_avg")(blocks.searched_block(space)(image)) for space in spaces]
@@ -102,7 +104,7 @@ def test_a_space_by_name_suits_small_and_large_images() -> None:
         assert max(space.resolutions) <= 76 and space.stem_stride == (1 if shape[0] == 8 else 2)
 
 
-@pytest.mark.parametrize("space", ["mobile", "nasbench_macro", CHAIN, MOBILE], ids=["m", "c", "chain", "mobile"])
+@pytest.mark.parametrize("space", ["mobile", "nasbench_macro", "enas_macro", CHAIN, MACRO, MOBILE])
 def test_a_graph_of_chains_or_mobile_networks_survives_its_file(space: Any, tmp_path: Path) -> None:
     graph = graph_of(space)
     graph.save(str(tmp_path / "graph"))
@@ -112,8 +114,9 @@ def test_a_graph_of_chains_or_mobile_networks_survives_its_file(space: Any, tmp_
     assert loaded.searched[0].sized == (not isinstance(space, str))
 
 
-def test_a_chain_is_built_as_wide_as_asked() -> None:
-    model = assembled(graph_of(CHAIN), network=blocks.Network(channels=8))
+@pytest.mark.parametrize("space", [CHAIN, MACRO], ids=["chain", "macro"])
+def test_a_network_is_built_as_wide_as_asked(space: Any) -> None:
+    model = assembled(graph_of(space), network=blocks.Network(channels=8))
     assert model.get_layer("stem_conv").filters == 8
 
 
@@ -129,7 +132,7 @@ def test_wrong_spaces_are_refused() -> None:
         blocks.ChainBlock("mobile")
     with pytest.raises(TypeError, match="a space of mobile networks for a MobileBlock"):
         blocks.MobileBlock(CHAIN)
-    with pytest.raises(TypeError, match="Expected a space of one of CellSpace, ChainSpace, MobileSpace"):
+    with pytest.raises(TypeError, match="Expected a space of one of CellSpace, ChainSpace, MacroSpace, MobileSpace"):
         blocks.searched_block(JoinedSpace({"a": CHAIN}))
     with pytest.raises(ValueError, match="did you mean 'mobile'"):
         blocks.searched_block("mobil")

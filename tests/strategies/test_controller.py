@@ -97,6 +97,20 @@ def test_entropy_grows_by_its_bonus_when_rewards_say_nothing() -> None:
     assert strategy.entropy() > before + 0.1
 
 
+def test_decisions_go_to_their_prior_when_rewards_say_nothing() -> None:
+    space = Space((Choice("op", ("a", "b")), *(Choice(f"skip_{i}", (False, True)) for i in range(4))))
+    prior = {f"skip_{i}": (0.8, 0.2) for i in range(4)}
+
+    def rate(**options: Any) -> float:
+        strategy = Reinforce(space, entropy_weight=0, batch_size=4, unique=False, seed=0, **options)
+        drive(strategy, 400, lambda architecture: 1.0)
+        drawn = strategy.network.sample(np.random.default_rng(0), 2000).codes
+        return float(drawn[:, 1:].mean())
+
+    assert rate(prior=prior, prior_weight=1.0) == pytest.approx(0.2, abs=0.03)
+    assert rate(prior=prior) == rate() == pytest.approx(0.5, abs=0.1)
+
+
 def test_without_bonus_equal_rewards_change_nothing() -> None:
     strategy = Reinforce(WIDE, entropy_weight=0, seed=0)
     before = strategy.network.parameters.copy()
@@ -299,6 +313,7 @@ def test_fresh_keeps_the_settings() -> None:
         beta_1=0,
         unique=False,
     )
+    assert Reinforce(FLAT, prior={"c": (0.2, 0.8)}, prior_weight=2).settings()["prior"] == {"c": [0.2, 0.8]}
     fresh = strategy.fresh(WIDE, 5)
     assert fresh.space is WIDE and fresh.settings() == {**strategy.settings(), "seed": 5}
 
@@ -321,6 +336,7 @@ def test_fresh_keeps_the_settings() -> None:
         {"clip": 0},
         {"temperature": 0},
         {"tanh_constant": 0},
+        {"prior_weight": -1.0},
         {"beta_1": 1.0},
         {"beta_2": -0.1},
         {"epsilon": 0},

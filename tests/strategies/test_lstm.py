@@ -87,6 +87,54 @@ def test_gradients_are_those_of_finite_differences(space: Space, options: dict) 
         assert np.abs(gradient).max() > 0.1
 
 
+@spaces
+@squashing
+def test_gradients_of_the_divergence_are_those_of_finite_differences(space: Space, options: dict) -> None:
+    rng = np.random.default_rng(6)
+    prior = {name: rng.dirichlet(np.ones(len(choice.options))) for name, choice in list(space.named.items())[1:]}
+    made = network(space, units=3, prior=prior, **options)
+    codes = codes_of(space)
+    weights = rng.normal(size=len(codes))
+
+    def value() -> float:
+        return float((weights * made.evaluate(codes).divergence).sum())
+
+    gradient = made.gradient(made.evaluate(codes), np.zeros(len(codes)), 0.0, weights)
+    numeric, step = np.empty(made.parameters.size), 1e-5
+    for i in range(len(numeric)):
+        kept = made.parameters[i]
+        made.parameters[i] = kept + step
+        above = value()
+        made.parameters[i] = kept - step
+        numeric[i] = (above - value()) / (2 * step)
+        made.parameters[i] = kept
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-7)
+    assert (np.abs(gradient).max() > 0.01) == any(len(space.named[name].options) > 1 for name in prior)
+
+
+def test_the_divergence_is_that_of_kullback_and_leibler() -> None:
+    choices = Space((Choice("a", (False, True)), Choice("b", (1, 2, 3))))
+    made = network(choices, prior={"b": (0.2, 0.3, 0.5), "a": (0.6, 0.4)})
+    made.parameters[:] = 0
+    expected = np.log(1 / 2 / np.array([0.6, 0.4])).mean() + np.log(1 / 3 / np.array([0.2, 0.3, 0.5])).mean()
+    np.testing.assert_allclose(made.evaluate(codes_of(choices)).divergence, expected, rtol=1e-12)
+    assert (network(choices).evaluate(codes_of(choices)).divergence == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("prior", "message"),
+    [
+        ({"skp": (1.0,)}, "Expected a prior for choices of the space, got 'skp'"),
+        ({"kind": (0.5, 0.5)}, "Expected the prior of 'kind' to be 3 positive probabilities"),
+        ({"kind": (0.5, 0.6, 0.1)}, "that sum to 1"),
+        ({"kind": (1.0, 0.0, 0.0)}, "positive probabilities"),
+    ],
+)
+def test_priors_that_are_no_distributions_are_refused(prior: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        network(CONDITIONAL, prior=prior)
+
+
 def test_the_score_function_has_mean_zero() -> None:
     made, codes = network(CONDITIONAL), codes_of(CONDITIONAL)
     rollout = made.evaluate(codes)

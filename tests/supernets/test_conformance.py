@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from autonas_keras.layers.chain import chain_block
 from autonas_keras.layers.quantize import quantize_activations, quantize_weights
-from autonas_keras.spaces import CellSpace, ChainSpace, MobileSpace
+from autonas_keras.spaces import CellSpace, ChainSpace, MacroSpace, MobileSpace
 from autonas_keras.spaces.chain import ChainLayer
-from autonas_keras.supernets import CellSupernet, PathCell, PathChain, PathMobile
+from autonas_keras.supernets import CellSupernet, PathCell, PathChain, PathMacro, PathMobile
 from autonas_keras.supernets.elastic import (
     ElasticBatchNormalization,
     ElasticConv2D,
@@ -241,6 +241,18 @@ class TestPathChainOfBits(PathTestCase):
     def layer(self, **kwargs: Any) -> PathChain:
         space = ChainSpace(("identity", "mbconv_k3_e2"), STAGES, stem=4, widths=(1.0, 0.5), bits=(2, 8))
         return PathChain(space, **kwargs)
+
+
+class TestPathMacro(PathTestCase):
+    def layer(self, **kwargs: Any) -> PathMacro:
+        operations = ("conv_3x3", "sep_conv_5x5", "max_pool_3x3", "avg_pool_3x3")
+        return PathMacro(MacroSpace(operations, layers=3, channels=2), **kwargs)
+
+
+class TestPathMacroWithoutAffine(PathTestCase):
+    def layer(self, **kwargs: Any) -> PathMacro:
+        space = MacroSpace(("sep_conv_3x3",), layers=4, channels=3, growth=1)
+        return PathMacro(space, affine=False, **kwargs)
 
 
 class TestPathMobile(PathTestCase):

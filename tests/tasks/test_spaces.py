@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from autonas_keras.evaluation import model_costs
-from autonas_keras.spaces import ChainSpace, MobileSpace
+from autonas_keras.spaces import ChainSpace, MacroSpace, MobileSpace
 from autonas_keras.tasks import ImageClassifier
 from tests.tasks.small import digits
 
 CHAIN = ChainSpace(("identity", "mbconv_k3_e2"), stages=((2, 8, 2),), stem=4)
+MACRO = MacroSpace(("conv_3x3", "max_pool_3x3"), layers=3, channels=4)
 MOBILE = MobileSpace(((2, 4),), depths=(1, 2), kernels=(3, 5), expansions=2, head=8, resolutions=(4, 8))
 
 
@@ -24,7 +25,11 @@ def fitted(folder: Path, **settings: Any) -> ImageClassifier:
     return clf
 
 
-@pytest.mark.parametrize(("space", "tuner"), [(CHAIN, "random"), ("mobile", "evolution")], ids=["chain", "mobile"])
+@pytest.mark.parametrize(
+    ("space", "tuner"),
+    [(CHAIN, "random"), (MACRO, "random"), ("mobile", "evolution")],
+    ids=["chain", "macro", "mobile"],
+)
 def test_strategies_search_chains_and_mobile_networks(space: Any, tuner: str, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"space": space, "tuner": tuner, "max_trials": 2}
     clf = fitted(tmp_path, **settings)
@@ -47,6 +52,7 @@ SLOW = pytest.mark.slow(seconds=10)
         pytest.param(CHAIN, "spos", id="chain-spos"),
         pytest.param(CHAIN, "enas", id="chain-enas", marks=SLOW),
         pytest.param(MOBILE, "spos", id="mobile-spos", marks=SLOW),
+        pytest.param(MACRO, "enas", id="macro-enas", marks=SLOW),
     ],
 )
 def test_shared_weights_search_chains_and_mobile_networks(space: Any, tuner: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from autonas_keras import tuners
+from autonas_keras.spaces import CellSpace, JoinedSpace, MacroSpace
 from autonas_keras.training import Augment
 from autonas_keras.tuners.settings import default_epochs
 
@@ -46,6 +47,34 @@ def test_settings_are_changed_by_keyword() -> None:
 def test_wrong_settings_are_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         tuners.Darts(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"skip_target": 1.0}, "skip_target to be a rate between 0 and 1, got 1.0"),
+        ({"skip_weight": -0.1}, "skip_weight to be a number that is not negative"),
+        ({"tanh_constant": 0}, "tanh_constant to be a positive number or None"),
+        ({"controller_learning_rate": -1.0}, "controller_learning_rate"),
+        ({"controller_steps": 0}, "controller_steps"),
+    ],
+)
+def test_wrong_settings_of_a_controller_are_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        tuners.Enas(**settings)
+
+
+def test_the_controller_of_the_macro_space_is_held_to_a_rate_of_skip_inputs() -> None:
+    macro, cells = JoinedSpace({"block": MacroSpace.enas()}), JoinedSpace({"block": CellSpace.darts()})
+    found = tuners.Enas().controller(macro, seed=0).settings()
+    assert len(found["prior"]) == 66 and found["prior"]["block/skip_3_12"] == [0.6, 0.4]
+    # Summed over the skip inputs of a layer, averaged over the eleven layers that may have any.
+    assert found["prior_weight"] == pytest.approx(0.8 / 11)
+    assert (found["learning_rate"], found["tanh_constant"]) == (1e-3, 1.5)
+    found = tuners.Enas().controller(cells, seed=0).settings()
+    assert (found["prior"], found["learning_rate"], found["tanh_constant"]) == ({}, 3.5e-3, 1.1)
+    found = tuners.Enas(controller_learning_rate=0.02, tanh_constant=2.5, skip_weight=0).controller(macro, 0).settings()
+    assert (found["prior_weight"], found["learning_rate"], found["tanh_constant"]) == (0, 0.02, 2.5)
 
 
 def test_unknown_methods_and_settings_are_refused_with_close_names() -> None:

@@ -1,0 +1,60 @@
+"""A searched block of layers with skip inputs from any layers before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import keras
+
+from autonas_keras.blocks.searched import SHRINKABLE, SearchedBlock
+from autonas_keras.layers import macro_network
+from autonas_keras.spaces import Architecture, MacroSpace, Space
+
+
+@keras.utils.register_keras_serializable(package="autonas_keras")
+class MacroBlock(SearchedBlock):
+    """A network of ENAS's macro space, for images or feature maps: layers take an operation and skip inputs.
+
+    It stands anywhere in an AutoModel graph, (batch, height, width, channels) in, features of the same rank out.
+
+    Args:
+        space: "enas_macro", or a ``MacroSpace``.
+        name: Name of the block, by default "macro_block_1" and so on.
+        sized: Whether images of any size are read as they come, as for a space given as an object; for a space given
+            by name those larger than 64 pixels are averaged down.
+
+    Raises:
+        ValueError: When the name of the space is unknown.
+        TypeError: When the space is of another kind.
+
+    Example:
+        ``out = ank.ClassificationHead()(ank.MacroBlock("enas_macro")(ank.Normalization()(ank.ImageInput())))``
+    """
+
+    space_class: ClassVar[type[Space]] = MacroSpace
+    kind: ClassVar[str] = "layers with skip inputs"
+    sizes: ClassVar[tuple[str, ...]] = ("channels",)
+
+    def __init__(
+        self,
+        space: str | MacroSpace | Mapping[str, Any] = "enas_macro",
+        name: str | None = None,
+        sized: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(space, name, sized, **kwargs)
+
+    @property
+    def built_space(self) -> MacroSpace:
+        """The space with the width of the network that is built."""
+        channels = self.network.channels
+        return self.space if channels is None else self.space.resized(channels / self.space.channels)
+
+    def _factor(self, side: int) -> int:
+        if self.sized:
+            return self.network.shrink if side >= SHRINKABLE else 1
+        return super()._factor(side)
+
+    def _build_network(self, x: Any, architecture: Architecture) -> Any:
+        return macro_network(x, architecture, self.built_space, name_prefix=self.layer_prefix)
