@@ -19,7 +19,7 @@ from autonas_keras.training import Augment, fit_resumable
 from benchmarks import data, record
 
 RANDOM = 20
-EPOCHS = 12
+EPOCHS = 40
 TRAINING = f"{EPOCHS} epochs on 4,000, tested on 10,000"
 SPACE = ank.spaces.CellSpace.darts(cells=3, channels=8)
 
