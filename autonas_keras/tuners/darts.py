@@ -5,9 +5,11 @@ Reference: Liu, Simonyan, Yang, "DARTS: Differentiable Architecture Search", ICL
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import keras
@@ -17,12 +19,13 @@ import tree
 
 from autonas_keras.blocks import Graph, Network, alone
 from autonas_keras.evaluation import operation_costs
+from autonas_keras.files import write_atomically
 from autonas_keras.oracles import Given
 from autonas_keras.spaces import Architecture, CellSpace, close_names
 from autonas_keras.supernets import CellSupernet
 from autonas_keras.training import BilevelModel, SkipDominance, fit_bilevel, select_by_perturbation
 from autonas_keras.tuners.limits import strongest_within
-from autonas_keras.tuners.network import LARGE, adapt, image_shape
+from autonas_keras.tuners.network import LARGE, Plan, adapt, image_shape, train
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method
 from autonas_keras.tuners.split import halves
@@ -55,6 +58,9 @@ class Darts(Method):
         warmup_epochs: Epochs at the start in which alphas stay; a fifth of the search when None.
         skip_limit: The search stops when the normal cell holds so many skip connections (DARTS+); None never stops.
         selection: "alpha" for the strongest weights, or "perturbation" for what the loss misses most (DARTS-PT).
+        searches: Searches of different seeds. Of several, what each found is trained shortly, and what does best on the
+            validation data is taken; the paper makes four (section 3.2).
+        contest_epochs: Epochs of that short training.
         **others: Those of ``Method``, for the training of the network that is found.
     """
 
@@ -78,6 +84,8 @@ class Darts(Method):
     warmup_epochs: int | None = None
     skip_limit: int | None = None
     selection: str = "alpha"
+    searches: int = 1
+    contest_epochs: int = 12
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -99,6 +107,8 @@ class Darts(Method):
             "search_batch_size",
             "partial_channels",
             "skip_limit",
+            "searches",
+            "contest_epochs",
         ):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
@@ -148,13 +158,52 @@ class DartsTuner(SupernetTuner):
     method: Darts
 
     def _find(self) -> tuple[Architecture, dict[str, float]]:
-        method, graph, seed = self.method, self.graph, self.seed
+        if self.method.searches == 1:
+            return self._search(self.seed, self._file("search"))
+        found: list[tuple[Architecture, dict[str, float]]] = []
+        for number in range(self.method.searches):
+            folder = self._file("search", f"search_{number}")
+            file = folder / "found.json"
+            if not file.exists():
+                # The first search is the one of the seed alone.
+                seed = int(np.random.SeedSequence([self.seed, 8, number]).generate_state(1)[0]) if number else self.seed
+                architecture, metrics = self._search(seed, folder)
+                metrics |= self._contest(architecture, folder)
+                write_atomically(file, json.dumps({"decisions": dict(architecture), "metrics": metrics}))
+            known = json.loads(file.read_text())
+            found.append((self.graph.space.architecture(known["decisions"]), known["metrics"]))
+        sign = 1 if self.oracle.objective.direction == "max" else -1
+        return max(found, key=lambda one: sign * one[1][self.oracle.objective.name])
+
+    def _contest(self, architecture: Architecture, folder: Path) -> dict[str, float]:
+        """The validation metrics of an architecture after a short training."""
+        hp = self.oracle.get_space()
+        hp.values = {**hp.values, **architecture}
+        verbose = self._fit["verbose"]
+        if verbose:
+            print(f"Training what it found for {self.method.contest_epochs} epochs: {architecture}")
+        plan = Plan(
+            method=self.method,
+            epochs=self.method.contest_epochs,
+            batch_size=self._fit["batch_size"],
+            seed=self.seed,
+            directory=folder / "training",
+            validation=self._validation,
+            verbose=verbose,
+            regularise=False,
+        )
+        _, history = train(self.graph, hp, self._data, plan)
+        return {name: float(values[-1]) for name, values in history.history.items() if name.startswith("val_")}
+
+    def _search(self, seed: int, folder: Path) -> tuple[Architecture, dict[str, float]]:
+        """What one search finds, a joined architecture, and its metrics."""
+        method, graph = self.method, self.graph
         x, y = self._data
         learn, choose = halves(y, seed)
         size = min(method.search_batch_size or 64, len(learn))
         epochs = method.search_epochs or method.default_search_epochs(len(learn), size)
         warmup = min(epochs // 5 if method.warmup_epochs is None else method.warmup_epochs, epochs - 1)
-        model = self._supernet()
+        model = self._supernet(seed)
         adapt(model, x)
         parts = [tree.map_structure(lambda a, r=rows: a[r], (x, self._named(y))) for rows in (learn, choose)]
         if self._fit["verbose"]:
@@ -166,22 +215,22 @@ class DartsTuner(SupernetTuner):
             epochs=epochs,
             batch_size=size,
             seed=seed,
-            directory=self._file("search"),
+            directory=folder,
             learning_rate=method.rates,
             warmup_epochs=warmup,
             callbacks=[] if method.skip_limit is None else [SkipDominance(method.skip_limit, warmup)],
             verbose=self._fit["verbose"],
             augment=method.augmentation(image_shape(graph), samples >= LARGE),
         )
-        architecture = self._strongest(model, parts[1], size)
+        architecture = self._strongest(model, parts[1], size, seed)
         metrics = model.evaluate(
             self._validation[0], self._named(self._validation[1]), batch_size=size, verbose=0, return_dict=True
         )
         learnt = {name: values[-1] for name, values in history.history.items() if name in metrics}
         return architecture, {**learnt, **{f"val_{name}": float(value) for name, value in metrics.items()}}
 
-    def _supernet(self) -> BilevelModel:
-        method, seed = self.method, self.seed
+    def _supernet(self, seed: int) -> BilevelModel:
+        method = self.method
 
         def layer(space: CellSpace, name: str) -> CellSupernet:
             channels = (
@@ -228,7 +277,7 @@ class DartsTuner(SupernetTuner):
 
         return penalty
 
-    def _strongest(self, model: BilevelModel, choose: Any, batch_size: int) -> Architecture:
+    def _strongest(self, model: BilevelModel, choose: Any, batch_size: int, seed: int) -> Architecture:
         """What the alphas, or the perturbed loss on the samples ``choose``, favour within the limits."""
         layers = {layer.name: layer for layer in model.supernets}
         if not all(np.isfinite(table).all() for layer in layers.values() for table in layer.mixture().values()):
@@ -237,7 +286,7 @@ class DartsTuner(SupernetTuner):
                 "lower search_learning_rate and pass overwrite=True to start over."
             )
         if self.method.selection == "perturbation":
-            found = select_by_perturbation(model, choose, batch_size=batch_size, seed=self.seed)
+            found = select_by_perturbation(model, choose, batch_size=batch_size, seed=seed)
         else:
             found = {name: layer.architecture() for name, layer in layers.items()}
         space = self.graph.space

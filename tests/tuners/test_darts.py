@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+
+import pytest
 
 from autonas_keras import tuners
 from autonas_keras.spaces import CellSpace
 from autonas_keras.tasks import ImageClassifier
-from tests.tasks.small import digits
+from autonas_keras.tuners import darts
+from tests.tasks.small import TINY, digits
+from tests.tuners.test_resume import Killed, dies, same
 
 SPACE = CellSpace.nasbench201(cells=3, channels=4)
 
@@ -23,3 +28,30 @@ def test_an_expected_cost_makes_the_search_sparing(tmp_path: Path) -> None:
     assert flops[100.0] < flops[0.0]
     found = clf.best_architecture.values()
     assert not {"nor_conv_3x3", "nor_conv_1x1"} & set(found), "Nothing that costs is worth it at this weight."
+
+
+def contested(folder: Path) -> ImageClassifier:
+    x, y = digits(80)
+    settings = {"search_epochs": 2, "warmup_epochs": 1, "searches": 3, "contest_epochs": 2}
+    clf = ImageClassifier(tuner="darts", space=TINY, seed=0, directory=folder, **settings)
+    clf.fit(x, y, epochs=1, batch_size=16, verbose=0)
+    return clf
+
+
+@pytest.mark.slow(seconds=40)
+def test_of_several_searches_the_best_after_a_short_training_is_taken_after_a_kill_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = contested(tmp_path / "whole")
+    files = sorted((tmp_path / "whole").glob("*/search/search_*/found.json"))
+    found = [json.loads(file.read_text()) for file in files]
+    assert len(found) == 3
+    best = min(found, key=lambda one: one["metrics"]["val_loss"])
+    block = whole.tuner.graph.searched[0].name
+    assert {f"{block}/{name}": option for name, option in whole.best_architecture.items()} == best["decisions"]
+    assert whole.leaderboard()["score"][0] == best["metrics"]["val_loss"]
+    with monkeypatch.context() as patch:
+        dies(patch, darts, "write_atomically", 2)
+        with pytest.raises(Killed):
+            contested(tmp_path / "killed")
+    same(contested(tmp_path / "killed"), whole)
