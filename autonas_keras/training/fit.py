@@ -57,7 +57,7 @@ def fit_resumable(
         return batches(train, batch_size, seed, first, augment=augment)
 
     with faster_training(model):
-        return _fit(model, stream, steps, epochs, checkpoint, callbacks, verbose, validation, batch_size)
+        return _fit(model, train, stream, steps, epochs, checkpoint, callbacks, verbose, validation, batch_size)
 
 
 def fit_bilevel(
@@ -111,7 +111,7 @@ def fit_bilevel(
 
     schedule = _Schedule(epochs, learning_rate, warmup_epochs)
     with light_graphs():
-        return _fit(model, stream, steps, epochs, checkpoint, [schedule, *callbacks], verbose)
+        return _fit(model, train, stream, steps, epochs, checkpoint, [schedule, *callbacks], verbose)
 
 
 def fit_paths(
@@ -162,7 +162,7 @@ def fit_paths(
     schedule = _PathSchedule(epochs, learning_rate, sampling, steps)
     with light_graphs(), faster_training(model):
         # The schedule comes last: a callback may have to bring back first what it draws from.
-        return _fit(model, stream, steps, epochs, checkpoint, [*callbacks, schedule], verbose)
+        return _fit(model, train, stream, steps, epochs, checkpoint, [*callbacks, schedule], verbose)
 
 
 def alphas_of(model: BilevelModel) -> Callable[[], dict[str, Any]]:
@@ -187,6 +187,17 @@ def light_graphs() -> Iterator[None]:
         yield
     finally:
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": before})
+
+
+def build_metrics(model: keras.Model, train: Data) -> None:
+    """Let losses and metrics make their variables: a step that makes some while it is traced is traced twice."""
+    if any(None in output.shape[1:] for output in model.outputs):
+        return
+    x, y = tf.nest.map_structure(lambda array: array[:1], train)
+    prediction = tf.nest.map_structure(lambda output: tf.zeros((1, *output.shape[1:]), output.dtype), model.output)
+    model.compute_loss(x, y, prediction)
+    model.compute_metrics(x, y, prediction)
+    model.reset_metrics()
 
 
 class _Schedule(keras.callbacks.Callback):
@@ -228,6 +239,7 @@ def _cosine(ends: tuple[float, float], share: float) -> float:
 
 def _fit(
     model: keras.Model,
+    train: Data,
     stream: Callable[[int], tf.data.Dataset],
     steps: int,
     epochs: int,
@@ -240,6 +252,7 @@ def _fit(
     done = checkpoint.restore() if checkpoint else 0
     history = keras.callbacks.History()
     if done < epochs and not (checkpoint and checkpoint.finished(epochs)):
+        build_metrics(model, train)
         history = model.fit(
             stream(done),
             epochs=epochs,

@@ -17,7 +17,7 @@ from autonas_keras.layers import faster_training
 from autonas_keras.spaces import JoinedSpace, Option
 from autonas_keras.supernets import PathSupernet
 from autonas_keras.training.first_weights import FirstWeights, parts_of
-from autonas_keras.training.fit import light_graphs
+from autonas_keras.training.fit import build_metrics, light_graphs
 from autonas_keras.training.masked import Group
 from autonas_keras.training.paths import PathModel
 from autonas_keras.training.stream import Data, batches, steps_per_epoch
@@ -110,7 +110,7 @@ class ScratchTraining:
         if validation is not None:
             self._validation = tf.data.Dataset.from_tensor_slices(validation).batch(batch_size)
         self._traced = False
-        _build_metrics(model, train)
+        build_metrics(model, train)
 
     def start(self, architecture: Mapping[str, Option]) -> None:
         """Select a joined architecture, with first weights and an optimizer that has not moved yet.
@@ -152,12 +152,3 @@ class ScratchTraining:
             )
         self._traced = True
         return history
-
-
-def _build_metrics(model: keras.Model, train: Data) -> None:
-    """Let metrics make their variables: a function that makes some while it is traced is traced twice."""
-    x, y = tf.nest.map_structure(lambda array: array[:1], train)
-    prediction = tf.nest.map_structure(lambda output: tf.zeros((1, *output.shape[1:]), output.dtype), model.output)
-    model.compute_loss(x, y, prediction)
-    model.compute_metrics(x, y, prediction)
-    model.reset_metrics()

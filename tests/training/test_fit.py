@@ -268,3 +268,21 @@ def test_patience_remembers_the_epochs_before_a_kill(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         train(tmp_path / "cut", KillAfter(2))
     assert train(tmp_path / "cut") == whole
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_a_step_is_traced_once(outputs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    traced = []
+    original = keras.Model.train_step
+    monkeypatch.setattr(keras.Model, "train_step", lambda self, data: traced.append(1) or original(self, data))
+    x = keras.Input((6, 6, 1))
+    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 3)(x))
+    heads = [keras.layers.Dense(2, activation="softmax", name=name)(features) for name in ("a", "b")[:outputs]]
+    model = keras.Model(x, heads if outputs == 2 else heads[0])
+    names = [head.name for head in heads] if outputs == 1 else ["a", "b"]
+    metrics = {name: ["accuracy"] for name in names} if outputs == 2 else ["accuracy"]
+    model.compile("adam", loss="sparse_categorical_crossentropy", metrics=metrics)
+    y = {"a": Y, "b": 1 - Y} if outputs == 2 else Y
+    history = fit_resumable(model, (X, y), epochs=2, batch_size=8, seed=0, verbose=0)
+    assert len(traced) == 1
+    assert len(history.history["loss"]) == 2
