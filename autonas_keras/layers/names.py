@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
+
+import keras
 
 _scope: ContextVar[tuple[str, Counter[str]] | None] = ContextVar("layer_names", default=None)
 
@@ -28,3 +32,12 @@ def layer_name(kind: str) -> str | None:
     prefix, counts = scope
     counts[kind] += 1
     return f"{prefix}_{kind}" if counts[kind] == 1 else f"{prefix}_{kind}_{counts[kind]}"
+
+
+def name_layers(x: Any, y: Any) -> None:
+    """Name the layers between two tensors of a functional model as if they had been built with ``layer_name``."""
+    if _scope.get() is None or x is y:
+        return
+    for layer in keras.Model(x, y).layers:
+        if not isinstance(layer, keras.layers.InputLayer):
+            layer.name = layer_name(re.sub(r"(?<!^)(?=[A-Z][a-z])", "_", type(layer).__name__).lower())

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import keras
 
-from autonas_keras.layers.names import layer_name
+from autonas_keras.layers.names import layer_name, layer_names, name_layers
 from autonas_keras.spaces import canonical, close_names, known_operations
 from autonas_keras.spaces.operations import add_operation_name
 
@@ -204,9 +204,10 @@ def operation_model(
     affine: bool = True,
     pool_norm: bool = True,
 ) -> keras.Model:
-    """A candidate operation on images of ``input_shape`` (height, width, c) as a model."""
-    x = keras.Input(input_shape)
-    return keras.Model(x, apply_operation(name, x, channels, strides, affine, pool_norm))
+    """A candidate operation on images of ``input_shape`` (height, width, c) as a model of layers "operation_conv" etc."""
+    x = keras.Input(input_shape, dtype=keras.config.dtype_policy().compute_dtype)
+    with layer_names("operation"):
+        return keras.Model(x, apply_operation(name, x, channels, strides, affine, pool_norm))
 
 
 def register_operation(name: str, function: Callable[[Tensor, int, int], Tensor]) -> None:
@@ -246,4 +247,5 @@ def _registered(
             f"Expected operation {name!r} to give shape {(*size, channels)} of an input of {tuple(x.shape[1:])} at "
             f"strides {strides}, got {tuple(y.shape[1:])}."
         )
+    name_layers(x, y)
     return y

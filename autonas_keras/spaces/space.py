@@ -205,9 +205,15 @@ class Space:
         def visit(choices: Iterable[Choice]) -> None:
             for choice in choices:
                 hp.Choice(choice.name, list(choice.options))
+                # A choice that several options ask for is declared once: of one name under two conditions KerasTuner
+                # forgets the value.
+                parents: dict[Choice, list[Option]] = {}
                 for option, children in choice.branches:
-                    with hp.conditional_scope(choice.name, [option]):
-                        visit(children)
+                    for child in children:
+                        parents.setdefault(child, []).append(option)
+                for child, options in parents.items():
+                    with hp.conditional_scope(choice.name, options):
+                        visit([child])
 
         visit(self.choices)
 

@@ -139,4 +139,4 @@ def _entry_statistics(supernet: CellSupernet, index: int) -> int:
 
 
 def _by_kind(model: keras.Model) -> LayerWeights:
-    return {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+    return {layer.name.removeprefix("operation_"): layer.get_weights() for layer in model.layers if layer.weights}

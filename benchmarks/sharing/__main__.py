@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.row is None:
         for name in NAMES:
-            print(f"{name:16}{(import_module(f'benchmarks.sharing.{name}').__doc__ or '').splitlines()[0]}")
+            print(f"{name:20}{(import_module(f'benchmarks.sharing.{name}').__doc__ or '').splitlines()[0]}")
         return
     if options.row not in NAMES:
         sys.exit(f"Expected the name of a row, got {options.row!r}{close_names(options.row, NAMES)}")

@@ -13,6 +13,7 @@ from autonas_keras.supernets.cell import CellSupernet
 from autonas_keras.supernets.merged import shared_cell
 from autonas_keras.supernets.plain import PlainCellSupernet
 from autonas_keras.supernets.transfer import frame_weights, operation_weights, put
+from autonas_keras.testing.layers import shake
 
 SPACES = {
     "darts": CellSpace.darts(cells=3, channels=4, nodes=3),
@@ -186,7 +187,8 @@ def test_cells_of_one_plan_share_one_trace() -> None:
 def test_custom_operation_runs_beside_the_merged_ones() -> None:
     def gelu_conv(x: keras.KerasTensor, channels: int, strides: int) -> keras.KerasTensor:
         x = keras.layers.Activation("gelu")(x)
-        return keras.layers.Conv2D(channels, 3, strides, padding="same")(x)
+        x = keras.layers.Conv2D(channels, 3, strides, padding="same")(x)
+        return keras.layers.BatchNormalization()(x)
 
     register_operation("gelu_conv_for_supernet", gelu_conv)
     space = CellSpace(("gelu_conv_for_supernet", "skip_connect", "sep_conv_3x3"), nodes=2, cells=3, channels=4)
@@ -194,6 +196,12 @@ def test_custom_operation_runs_beside_the_merged_ones() -> None:
     y = layer(x, training=True)
     assert y.shape == layer.compute_output_shape(x.shape)
     assert canonical("gelu_conv_for_supernet") in layer.plans[0].custom
+    shake(layer)
+    for seed in range(3):
+        architecture = space.sample(np.random.default_rng(seed))
+        layer.select(architecture)
+        network = layer.extract(architecture, x.shape[1:])
+        np.testing.assert_allclose(layer(x), network(x, training=False), atol=1e-5)
 
 
 def test_seed_decides_all_weights_and_zero_is_a_seed() -> None:

@@ -172,6 +172,7 @@ class TestPartialChannels(Mixture):
 
 class TestGumbel(Mixture):
     smooth = False
+    drawn = True
 
     def layer(self, **kwargs: Any) -> CellSupernet:
         return CellSupernet(CELLS["nasbench201"], sampling="gumbel", **kwargs)
