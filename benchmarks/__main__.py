@@ -2,39 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
-from collections.abc import Sequence
-from importlib import import_module
-from pkgutil import iter_modules
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from autonas_keras.spaces import close_names  # noqa: E402
-from benchmarks import record, rows  # noqa: E402
-
-NAMES = sorted(module.name for module in iter_modules(rows.__path__))
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one row, print its figures as they come and append them to its table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("row", nargs="?", help="which row to run")
-    parser.add_argument("--seeds", type=int, nargs="+", help="seeds instead of the row's own")
-    options = parser.parse_args(arguments)
-    if options.row is None:
-        for name in NAMES:
-            print(f"{name:16}{(import_module(f'benchmarks.rows.{name}').__doc__ or '').splitlines()[0]}")
-        return
-    if options.row not in NAMES:
-        sys.exit(f"Expected the name of a row, got {options.row!r}{close_names(options.row, NAMES)}")
-    run = import_module(f"benchmarks.rows.{options.row}").run
-    for figures in run(**({"seeds": options.seeds} if options.seeds else {})):
-        path = record.append(options.row, figures)
-        print("  ".join(f"{name}={record.short(value)}" for name, value in figures.items()), flush=True)
-        print(f"appended to {path}", flush=True)
-
+from benchmarks import command, rows  # noqa: E402
 
 if __name__ == "__main__":
-    main()
+    command.main(rows, "python -m benchmarks")

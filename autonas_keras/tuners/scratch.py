@@ -16,7 +16,7 @@ from autonas_keras.tuners.network import Plan, adapt, image_shape, make_optimize
 
 LARGEST = 300  # operations of a supernet, which take some five megabytes each once they are traced
 # Branches that are not taken cost a step some time for each operation of the supernet; a network that is not built saves
-# time for each of its own. Measured on NAS-Bench-201's cell: so many steps cost for one operation what it saves.
+# time for each of its own. So many steps cost for one operation what it saves, by one rough measurement.
 STEPS = 3000
 BLIND = (keras.callbacks.EarlyStopping, keras.callbacks.TerminateOnNaN, keras.callbacks.CSVLogger)  # see no weights
 

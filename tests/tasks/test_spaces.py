@@ -53,6 +53,7 @@ SLOW = pytest.mark.slow(seconds=10)
         pytest.param(CHAIN, "enas", id="chain-enas", marks=SLOW),
         pytest.param(MOBILE, "spos", id="mobile-spos", marks=SLOW),
         pytest.param(MACRO, "enas", id="macro-enas", marks=SLOW),
+        pytest.param(MACRO, "spos", id="macro-spos", marks=SLOW),
     ],
 )
 def test_shared_weights_search_chains_and_mobile_networks(space: Any, tuner: str, tmp_path: Path) -> None:
