@@ -49,6 +49,8 @@ def rate(model: PathModel, judge: InheritedScore, seed: int, seconds: float = 20
     start = time.perf_counter()
     while time.perf_counter() - start < seconds:
         architecture = strategy.propose()
+        if architecture is None:
+            break
         strategy.observe(architecture, judge(architecture))
         count += 1
     return count / (time.perf_counter() - start)
