@@ -8,7 +8,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 import tree
 from autokeras import auto_model, nodes, pipeline
 from autokeras.engine.head import Head
@@ -16,18 +15,18 @@ from autokeras.engine.node import Node
 from autokeras.engine.tuner import AutoTuner
 
 from autonas_keras.blocks import Graph, Merge, Normalization, RegressionHead, searched_block
-from autonas_keras.evaluation import COSTS, LatencyTable, check_limits
+from autonas_keras.evaluation import LatencyTable, check_limits
 from autonas_keras.oracles import distributed
-from autonas_keras.reporting import plot_architecture, plot_front
-from autonas_keras.spaces import Architecture, Space, close_names
+from autonas_keras.spaces import Space
 from autonas_keras.tasks import convert
 from autonas_keras.tasks.data import check_batch_size, fingerprint
 from autonas_keras.tasks.facts import check_objective, graph_facts
+from autonas_keras.tasks.results import Results
 from autonas_keras.tasks.targets import Labels, Numbers
-from autonas_keras.tuners import Method, Project, SearchTuner, SharedTuner, Specialized, get_method
+from autonas_keras.tuners import Method, Project, SearchTuner, Specialized, get_method
 
 
-class AutoModel(auto_model.AutoModel):
+class AutoModel(Results, auto_model.AutoModel):
     """Inputs and heads, with the network between them searched.
 
     Args:
@@ -341,95 +340,6 @@ class AutoModel(auto_model.AutoModel):
             ValueError: When the search is not finished.
         """
         return self.tuner.get_best_model()
-
-    # Results
-
-    def leaderboard(self) -> pd.DataFrame:
-        """What was tried, the best first: architecture, metrics, score, params, flops, seconds and status."""
-        return self._own_tuner().leaderboard()
-
-    @property
-    def best_architecture(self) -> Architecture:
-        """The architecture of the final network.
-
-        Raises:
-            ValueError: When nothing was found yet.
-        """
-        tuner = self._own_tuner()
-        return tuner.architecture(tuner.best_trial.hyperparameters)
-
-    def plot_architecture(self, path: str | Path) -> Path:
-        """Draw the cells of the final network, as PNG or SVG by the suffix of ``path``.
-
-        Raises:
-            ValueError: When nothing was found yet, or the suffix is another.
-        """
-        return plot_architecture(self._own_tuner().result_space, self.best_architecture, path)
-
-    # One supernet, many networks
-
-    def specialize(self, limits: Mapping[str, float] | None = None, verbose: Any = 1) -> keras.Model:
-        """The best network within limits that the trained supernet holds, without training; as often as wanted.
-
-        Architecture, costs and score stand in ``specialized`` afterwards.
-
-        Args:
-            limits: Upper bounds of "params" and "flops"; None for the best of all.
-            verbose: 0 or 1.
-
-        Returns:
-            A compiled Keras model of stock layers that takes the inputs as they were given to ``fit``.
-
-        Raises:
-            ValueError: When nothing was fitted yet, no network meets the limits (the nearest is given), or the file of
-                the supernet is missing or of another space.
-            TypeError: When the tuner trains no supernet whose networks it hands out.
-        """
-        checked = check_limits(limits)
-        self.specialized = self._shared_tuner().specialize(checked, verbose)
-        return self.specialized.model
-
-    def pareto(
-        self, cost: str = "flops", path: str | Path | None = None, evaluations: int = 200, verbose: Any = 1
-    ) -> pd.DataFrame:
-        """The networks of the trained supernet that no other beats in score for the same cost or less.
-
-        Args:
-            cost: "flops" or "params".
-            path: Where to draw them and all others that were judged, as PNG or SVG by its suffix; None draws nothing.
-            evaluations: Architectures that are judged on the way to the front.
-            verbose: 0 or 1.
-
-        Returns:
-            Architecture, score (with inherited weights), params and flops, the cheapest first.
-
-        Raises:
-            ValueError: When nothing was fitted yet, or the cost or the suffix is unknown.
-            TypeError: When the tuner trains no supernet whose networks it hands out.
-        """
-        if cost not in COSTS:
-            raise ValueError(f"Expected a cost of {' and '.join(COSTS)}, got {cost!r}{close_names(str(cost), COSTS)}.")
-        table = self._shared_tuner().pareto(cost, evaluations, verbose)
-        if path is not None:
-            plot_front(table, cost, path)
-        return table[table["front"]].drop(columns="front").reset_index(drop=True)
-
-    def _shared_tuner(self) -> SharedTuner:
-        """The tuner, if it trained a supernet whose networks it hands out."""
-        tuner = self._own_tuner()
-        if not isinstance(tuner, SharedTuner):
-            raise TypeError(
-                'Expected a tuner that hands out networks ("spos", "enas", "ofa" or "bignas"), got '
-                f"{tuner.method.name!r}."
-            )
-        _, targets = self._known()
-        self._set_units(targets)
-        return tuner
-
-    def _own_tuner(self) -> SearchTuner:
-        if not isinstance(self.tuner, SearchTuner):
-            raise TypeError(f"Expected a tuner of autonas_keras for this, got {type(self.tuner).__name__}.")
-        return self.tuner
 
 
 def _check_latency(latency: Any, limits: Mapping[str, float], searched: int) -> None:
