@@ -25,7 +25,7 @@ from autonas_keras.spaces import Architecture, CellSpace, close_names
 from autonas_keras.supernets import CellSupernet
 from autonas_keras.training import BilevelModel, SkipDominance, fit_bilevel, select_by_perturbation
 from autonas_keras.tuners.limits import strongest_within
-from autonas_keras.tuners.network import LARGE, Plan, adapt, image_shape, train
+from autonas_keras.tuners.network import LARGE, adapt, image_shape
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method
 from autonas_keras.tuners.split import halves
@@ -168,32 +168,11 @@ class DartsTuner(SupernetTuner):
                 # The first search is the one of the seed alone.
                 seed = int(np.random.SeedSequence([self.seed, 8, number]).generate_state(1)[0]) if number else self.seed
                 architecture, metrics = self._search(seed, folder)
-                metrics |= self._contest(architecture, folder)
+                metrics |= self._contest(architecture, folder, self.method.contest_epochs)
                 write_atomically(file, json.dumps({"decisions": dict(architecture), "metrics": metrics}))
             known = json.loads(file.read_text())
             found.append((self.graph.space.architecture(known["decisions"]), known["metrics"]))
-        sign = 1 if self.oracle.objective.direction == "max" else -1
-        return max(found, key=lambda one: sign * one[1][self.oracle.objective.name])
-
-    def _contest(self, architecture: Architecture, folder: Path) -> dict[str, float]:
-        """The validation metrics of an architecture after a short training."""
-        hp = self.oracle.get_space()
-        hp.values = {**hp.values, **architecture}
-        verbose = self._fit["verbose"]
-        if verbose:
-            print(f"Training what it found for {self.method.contest_epochs} epochs: {architecture}")
-        plan = Plan(
-            method=self.method,
-            epochs=self.method.contest_epochs,
-            batch_size=self._fit["batch_size"],
-            seed=self.seed,
-            directory=folder / "training",
-            validation=self._validation,
-            verbose=verbose,
-            regularise=False,
-        )
-        _, history = train(self.graph, hp, self._data, plan)
-        return {name: float(values[-1]) for name, values in history.history.items() if name.startswith("val_")}
+        return self._winner(found)
 
     def _search(self, seed: int, folder: Path) -> tuple[Architecture, dict[str, float]]:
         """What one search finds, a joined architecture, and its metrics."""

@@ -6,6 +6,7 @@ algorithm 1; Pham et al., "Efficient Neural Architecture Search via Parameter Sh
 
 from __future__ import annotations
 
+import json
 import zlib
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -17,7 +18,8 @@ import pandas as pd
 import tree
 
 from autonas_keras.blocks import Graph, Network, alone
-from autonas_keras.evaluation import InheritedScore
+from autonas_keras.evaluation import InheritedScore, SharedWeights
+from autonas_keras.files import write_atomically
 from autonas_keras.oracles import Given
 from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, JoinedSpace, MacroSpace, MobileSpace, Space
 from autonas_keras.strategies import Genetic, Reinforce, Strategy
@@ -54,6 +56,9 @@ class OneShot(Method):
         search_learning_rate: First and last rate of SGD for the shared weights; 0.1 and 0.0001 when None, with cells
             that lay their nodes end to end 0.025 and 0.0001, whose sums without normalisation do not bear more.
         search_weight_decay: L2 of those weights.
+        finalists: Of so many architectures with the best inherited score a short training from scratch decides; with
+            1 the inherited score does.
+        contest_epochs: Epochs of that short training.
         **others: Those of ``Method``, for the training of the network that is found.
     """
 
@@ -64,10 +69,20 @@ class OneShot(Method):
     search_batch_size: int = 32
     search_learning_rate: tuple[float, float] | None = None
     search_weight_decay: float = 3e-4
+    finalists: int = 1
+    contest_epochs: int = 12
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("search_cells", "search_channels", "search_shrink", "search_epochs", "search_batch_size"):
+        for name in (
+            "search_cells",
+            "search_channels",
+            "search_shrink",
+            "search_epochs",
+            "search_batch_size",
+            "finalists",
+            "contest_epochs",
+        ):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
@@ -242,7 +257,24 @@ class OneShotTuner(SharedTuner):
         best, tried = self._search(shared.score)
         pd.DataFrame(tried).to_csv(self._file("search", "inherited.csv"), index=False)
         learnt = {name: values[-1] for name, values in history.history.items() if name in ("loss", "accuracy")}
-        return best, {**learnt, **self._objective(shared, best)}
+        metrics = {**learnt, **self._objective(shared, best)}
+        if self.method.finalists == 1:
+            return best, metrics
+        best, contest = self._winner(self._finale(shared))
+        return best, {**metrics, **contest}
+
+    def _finale(self, shared: SharedWeights) -> list[tuple[Architecture, dict[str, float]]]:
+        """The architectures of the best inherited scores, and their metrics after a short training."""
+        ranked = sorted(shared.judged(), key=lambda pair: pair[1], reverse=True)
+        found = []
+        for number, (architecture, _) in enumerate(ranked[: self.method.finalists]):
+            folder = self._file("search", f"finalist_{number}")
+            file = folder / "metrics.json"
+            if not file.exists():
+                metrics = self._contest(architecture, folder, self.method.contest_epochs)
+                write_atomically(file, json.dumps(metrics))
+            found.append((architecture, json.loads(file.read_text())))
+        return found
 
     @abstractmethod
     def _plan(self, model: PathModel, epochs: int) -> tuple[Sampling, list[keras.callbacks.Callback]]:

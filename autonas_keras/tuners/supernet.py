@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,6 +18,7 @@ from autonas_keras.evaluation import model_costs
 from autonas_keras.files import write_atomically
 from autonas_keras.spaces import Architecture
 from autonas_keras.tuners.base import SearchTuner
+from autonas_keras.tuners.network import Plan, train
 
 
 class SupernetTuner(SearchTuner):
@@ -52,6 +55,33 @@ class SupernetTuner(SearchTuner):
             return tree.flatten(y)[0]
         names = [node.in_blocks[0].name for node in self.graph.outputs]
         return dict(zip(names, tree.flatten(y), strict=True))
+
+    # The best of several after a short training
+
+    def _contest(self, architecture: Architecture, folder: Path, epochs: int) -> dict[str, float]:
+        """The validation metrics of a joined architecture after a training of so many epochs from scratch."""
+        hp = self.oracle.get_space()
+        hp.values = {**hp.values, **architecture}
+        verbose = self._fit["verbose"]
+        if verbose:
+            print(f"Training what it found for {epochs} epochs: {self.architecture(hp)}")
+        plan = Plan(
+            method=self.method,
+            epochs=epochs,
+            batch_size=self._fit["batch_size"],
+            seed=self.seed,
+            directory=folder / "training",
+            validation=self._validation,
+            verbose=verbose,
+            regularise=False,
+        )
+        _, history = train(self.graph, hp, self._data, plan)
+        return {name: float(values[-1]) for name, values in history.history.items() if name.startswith("val_")}
+
+    def _winner(self, found: Sequence[tuple[Architecture, dict[str, float]]]) -> tuple[Architecture, dict[str, float]]:
+        """The architecture whose metrics have the best objective."""
+        sign = 1 if self.oracle.objective.direction == "max" else -1
+        return max(found, key=lambda one: sign * one[1][self.oracle.objective.name])
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
         model = self._build_hypermodel(trial.hyperparameters)
