@@ -10,6 +10,7 @@ from autonas_keras.supernets.path_chain import PathChain
 from autonas_keras.supernets.path_function import PathFunction
 from autonas_keras.supernets.path_macro import PathMacro
 from autonas_keras.supernets.path_mobile import PathMobile
+from autonas_keras.supernets.relaxed import RelaxedLayer
 
 __all__ = [
     "CellSupernet",
@@ -22,5 +23,6 @@ __all__ = [
     "PathMobile",
     "PathSupernet",
     "Permutation",
+    "RelaxedLayer",
     "Usage",
 ]
