@@ -81,6 +81,7 @@ class SearchedBlock(block_module.Block):
         self.space: Any = found
         self.network = Network()
         self.layer_prefix = ""
+        self.features: Any = None  # what is known of the encoded input that the block reads, if it reads one
         self.input_shape: tuple[int, ...] | None = None
         self.auxiliary_features: Any = None
 

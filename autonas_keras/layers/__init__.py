@@ -15,6 +15,7 @@ from autonas_keras.layers.operations import (
     register_operation,
     relu_conv_bn,
 )
+from autonas_keras.layers.tables import normalised_table
 from autonas_keras.layers.training import depthwise_slope, faster_training, on_processor
 from autonas_keras.layers.weights import copy_weights, initialize_weights, initializers
 
@@ -35,6 +36,7 @@ __all__ = [
     "layer_names",
     "macro_network",
     "mobile_network",
+    "normalised_table",
     "on_processor",
     "operation_model",
     "register_operation",

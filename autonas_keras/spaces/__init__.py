@@ -4,6 +4,7 @@ from autonas_keras.spaces.architecture import Architecture
 from autonas_keras.spaces.cell import CellSpace
 from autonas_keras.spaces.chain import ChainSpace
 from autonas_keras.spaces.choice import Choice, Option
+from autonas_keras.spaces.columns import Columns
 from autonas_keras.spaces.genotype import DARTS_V1, DARTS_V2, Cell, Genotype
 from autonas_keras.spaces.macro import ENAS_MACRO_OPERATIONS, MacroSpace
 from autonas_keras.spaces.mobile import MobileSpace
@@ -34,6 +35,7 @@ __all__ = [
     "CellSpace",
     "ChainSpace",
     "Choice",
+    "Columns",
     "Genotype",
     "JoinedSpace",
     "MacroSpace",
