@@ -18,11 +18,12 @@ import tensorflow as tf
 import tree
 
 from autonas_keras.blocks import Graph, Network, alone
-from autonas_keras.evaluation import operation_costs
+from autonas_keras.evaluation import function_parts, operation_costs
 from autonas_keras.files import write_atomically
+from autonas_keras.layers import NETWORKS, has_function
 from autonas_keras.oracles import Given
-from autonas_keras.spaces import Architecture, CellSpace, close_names
-from autonas_keras.supernets import CellSupernet
+from autonas_keras.spaces import Architecture, CellSpace, Space, close_names
+from autonas_keras.supernets import CellSupernet, MixedFunction, RelaxedLayer
 from autonas_keras.training import BilevelModel, SkipDominance, fit_bilevel, select_by_perturbation
 from autonas_keras.tuners.limits import strongest_within
 from autonas_keras.tuners.network import LARGE, Plan, adapt, image_shape, train
@@ -38,7 +39,7 @@ class Darts(Method):
 
     Args:
         order: 1, or 2 for the gradient through a step of the weights.
-        search_cells: Cells of the supernet.
+        search_cells: Cells of the supernet of a space of cells.
         search_channels: Channels of its first cell, None for half of those of the space.
         search_shrink: Factor by which the supernet sees images of 24 pixels and more averaged down.
         search_epochs: Epochs of the search; chosen by the number of samples when None.
@@ -53,10 +54,10 @@ class Darts(Method):
         cost: "params" or "flops", of which ``cost_weight`` makes the alphas sparing.
         cost_weight: Factor of the cost that the alphas expect, as a multiple of the cost before the search; 0 leaves
             costs to ``limits``. Source: Cai, Zhu, Han, "ProxylessNAS", ICLR 2019, equations 6 and 7.
-        partial_channels: One of this many parts of the channels passes the operations (PC-DARTS).
+        partial_channels: One of this many parts of the channels passes the operations of cells (PC-DARTS).
         sampling: "softmax" for the mixture, or "gumbel" for one drawn operation an edge (GDAS).
         warmup_epochs: Epochs at the start in which alphas stay; a fifth of the search when None.
-        skip_limit: The search stops when the normal cell holds so many skip connections (DARTS+); None never stops.
+        skip_limit: The search stops when the normal cell of a block holds so many skip connections (DARTS+); None never stops.
         selection: "alpha" for the strongest weights, or "perturbation" for what the loss misses most (DARTS-PT).
         searches: Searches of different seeds. Of several, what each found is trained shortly, and what does best on the
             validation data is taken; the paper makes four (section 3.2).
@@ -133,10 +134,11 @@ class Darts(Method):
         if not hypermodel.searched:
             raise ValueError("Expected a graph with a searched block for tuner 'darts', got none; add a CellBlock.")
         for block in hypermodel.searched:
-            if not isinstance(block.space, CellSpace):
+            if not isinstance(block.space, CellSpace) and not has_function(block.space):
+                known = " or ".join(["CellSpace", *(kind.__name__ for kind in NETWORKS)])
                 raise ValueError(
-                    f"Expected a space of cells for tuner 'darts', got {type(block.space).__name__} in {block.name}; "
-                    "take tuner 'spos' or 'evolution', or a CellSpace."
+                    f"Expected a space that can be mixed for tuner 'darts', {known}, got {type(block.space).__name__} "
+                    f"in {block.name}; take tuner 'spos' or 'evolution', or such a space."
                 )
         if self.search_cells < 3 and any(
             isinstance(block.space, CellSpace) and block.space.topology != "dense" for block in hypermodel.searched
@@ -232,7 +234,12 @@ class DartsTuner(SupernetTuner):
     def _supernet(self, seed: int) -> BilevelModel:
         method = self.method
 
-        def layer(space: CellSpace, name: str) -> CellSupernet:
+        def layer(space: Space, name: str) -> RelaxedLayer:
+            # Two blocks of one space must not start, or draw, alike.
+            start = seed + zlib.crc32(name.encode())
+            if has_function(space):
+                return MixedFunction(space, sampling=method.sampling, seed=start, name=name)
+            assert isinstance(space, CellSpace)
             channels = (
                 method.search_channels or -(-space.channels // (2 * method.partial_channels)) * method.partial_channels
             )
@@ -240,8 +247,7 @@ class DartsTuner(SupernetTuner):
                 space.resized(method.search_cells, channels),
                 partial_channels=method.partial_channels,
                 sampling=method.sampling,
-                # Two blocks of one space must not start, or draw, alike.
-                seed=seed + zlib.crc32(name.encode()),
+                seed=start,
                 name=name,
             )
 
@@ -264,11 +270,13 @@ class DartsTuner(SupernetTuner):
         """The expected cost of the networks that alphas stand for, as a multiple of that of even alphas."""
         method = self.method
         assert self.costs is not None
-        tables = {}
+        tables: dict[str, Any] = {}
         for layer in model.supernets:
             space, shape = self.costs.blocks[layer.name]
-            assert isinstance(space, CellSpace)
-            tables[layer.name] = operation_costs(space, shape, method.cost)
+            if isinstance(space, CellSpace):
+                tables[layer.name] = operation_costs(space, shape, method.cost)
+            else:
+                tables[layer.name] = function_parts(space, shape, method.cost)
         even = sum(float(layer.expected(tables[layer.name])) for layer in model.supernets)
 
         def penalty() -> tf.Tensor:

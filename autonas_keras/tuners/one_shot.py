@@ -18,10 +18,11 @@ import tree
 
 from autonas_keras.blocks import Graph, Network, alone
 from autonas_keras.evaluation import InheritedScore
+from autonas_keras.layers import has_function
 from autonas_keras.oracles import Given
 from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, JoinedSpace, MacroSpace, MobileSpace, Space
 from autonas_keras.strategies import Genetic, Reinforce, Strategy
-from autonas_keras.supernets import PathCell, PathChain, PathMacro, PathMobile, PathSupernet
+from autonas_keras.supernets import PathCell, PathChain, PathFunction, PathMacro, PathMobile, PathSupernet
 from autonas_keras.training import (
     ControllerSampling,
     ControllerTraining,
@@ -46,8 +47,9 @@ class OneShot(Method):
     """Train one supernet a path at a time, judge architectures with its weights, train the best one.
 
     Args:
-        search_cells: Cells of the supernet.
-        search_channels: Channels of its first cell, None for those of the space, 16 at most.
+        search_cells: Cells of the supernet of a space of cells.
+        search_channels: Channels of its first cell or layer, None for those of the space, 16 at most; a network that is
+            one function has its own.
         search_shrink: Factor by which the supernet sees images of 24 pixels and more averaged down.
         search_epochs: Epochs of the supernet; chosen by the number of samples when None.
         search_batch_size: Samples in a step.
@@ -258,6 +260,8 @@ class OneShotTuner(SharedTuner):
         def layer(space: Space, name: str) -> PathSupernet:
             # Two blocks of one space must not start alike.
             seed = self.seed + zlib.crc32(name.encode())
+            if has_function(space):
+                return PathFunction(space, seed=seed, name=name)
             if isinstance(space, MobileSpace):
                 return PathMobile(space, seed=seed, name=name)
             if isinstance(space, ChainSpace):
