@@ -28,11 +28,14 @@ from autonas_keras.supernets import PathCell, PathChain, PathFunction, PathMacro
 from autonas_keras.training import (
     ControllerSampling,
     ControllerTraining,
+    Deadline,
     FairSampling,
     PathModel,
     Sampling,
     UniformSampling,
     fit_paths,
+    path_seconds,
+    steps_per_epoch,
 )
 from autonas_keras.tuners.network import LARGE, adapt, image_shape
 from autonas_keras.tuners.project import Project
@@ -236,9 +239,16 @@ class OneShotTuner(SharedTuner):
         x, y = self._data[0], self._named(self._data[1])
         samples = len(tree.flatten(x)[0])
         size = min(method.search_batch_size, samples)
-        epochs = method.search_epochs or method.default_search_epochs(samples, size)
         model = self._supernet()
         adapt(model, x)
+        left = self.training_left()
+        epochs, steps = self.search_epochs(
+            "search",
+            lambda: path_seconds(model, (x, y), UniformSampling(model.space, seed, model.paths), size, left),
+            steps_per_epoch(x, size),
+            method.search_epochs or method.default_search_epochs(samples, size),
+            left,
+        )
         sampling, callbacks = self._plan(model, epochs)
         if self._fit["verbose"]:
             print(f"Training the shared weights for {epochs} epochs on {samples:,} samples.")
@@ -251,7 +261,8 @@ class OneShotTuner(SharedTuner):
             seed=seed,
             directory=self._file("search"),
             learning_rate=method.rates(self.graph.space),
-            callbacks=callbacks,
+            steps=steps,
+            callbacks=[*callbacks, *([] if steps is None else [Deadline(left)])],
             verbose=self._fit["verbose"],
             augment=method.augmentation(image_shape(self.graph), samples >= LARGE),
         )
@@ -273,7 +284,9 @@ class OneShotTuner(SharedTuner):
             folder = self._file("search", f"finalist_{number}")
             file = folder / "metrics.json"
             if not file.exists():
-                metrics = self._contest(architecture, folder, self.method.contest_epochs)
+                metrics = self._contest(
+                    architecture, folder, self.method.contest_epochs, self.method.finalists - number
+                )
                 write_atomically(file, json.dumps(metrics))
             found.append((architecture, json.loads(file.read_text())))
         return found
@@ -349,7 +362,7 @@ class SposTuner(OneShotTuner):
             seed=self.seed,
             **self._limited(),
         )
-        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"])
+        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"], self.search_left)
 
 
 class EnasTuner(OneShotTuner):
@@ -366,7 +379,7 @@ class EnasTuner(OneShotTuner):
         self._learning = ControllerTraining(
             self._controller,
             lambda architecture, step: judge.on_batch(architecture, step % count),
-            method.controller_steps,
+            method.controller_steps if self.clock is None else max(1, method.controller_steps // 5),
             warmup,
             self._file("search", "controller"),
         )
@@ -377,7 +390,7 @@ class EnasTuner(OneShotTuner):
         # A training that had ended before a kill does not call back.
         self._learning.restore(self._epochs)
         drawn = Drawn(self._controller, self.seed, **self._limited())
-        return judged(drawn, judge, self.method.samples, self._fit["verbose"])
+        return judged(drawn, judge, self.method.samples, self._fit["verbose"], self.search_left)
 
 
 class Drawn(Strategy):
