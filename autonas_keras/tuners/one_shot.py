@@ -362,7 +362,7 @@ class SposTuner(OneShotTuner):
             seed=self.seed,
             **self._limited(),
         )
-        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"], self.search_left)
+        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"], self._judging_left)
 
 
 class EnasTuner(OneShotTuner):
@@ -390,7 +390,7 @@ class EnasTuner(OneShotTuner):
         # A training that had ended before a kill does not call back.
         self._learning.restore(self._epochs)
         drawn = Drawn(self._controller, self.seed, **self._limited())
-        return judged(drawn, judge, self.method.samples, self._fit["verbose"], self.search_left)
+        return judged(drawn, judge, self.method.samples, self._fit["verbose"], self._judging_left)
 
 
 class Drawn(Strategy):
