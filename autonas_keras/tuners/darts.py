@@ -38,7 +38,7 @@ from autonas_keras.training import (
 from autonas_keras.tuners.limits import strongest_within
 from autonas_keras.tuners.network import LARGE, adapt, image_shape
 from autonas_keras.tuners.project import Project
-from autonas_keras.tuners.settings import Method
+from autonas_keras.tuners.settings import Method, check_rates, check_whole
 from autonas_keras.tuners.split import halves
 from autonas_keras.tuners.supernet import SupernetTuner
 
@@ -112,23 +112,9 @@ class Darts(Method):
             if getattr(self, name) not in options:
                 close = close_names(str(getattr(self, name)), options)
                 raise ValueError(f"Expected {name} to be one of {options}, got {getattr(self, name)!r}{close}.")
-        for name in (
-            "search_cells",
-            "search_channels",
-            "search_shrink",
-            "search_epochs",
-            "search_batch_size",
-            "partial_channels",
-            "skip_limit",
-            "searches",
-            "contest_epochs",
-        ):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
-        rates = self.rates
-        if not isinstance(rates, (tuple, list)) or len(rates) != 2 or not all(rate > 0 for rate in rates):
-            raise ValueError(f"Expected search_learning_rate to be a first and a last positive rate, got {rates!r}.")
+        check_whole(self, "search_channels", "search_epochs", "search_batch_size", "skip_limit", optional=True)
+        check_whole(self, "search_cells", "search_shrink", "partial_channels", "searches", "contest_epochs")
+        check_rates("search_learning_rate", self.rates)
         if self.warmup_epochs is not None and self.warmup_epochs < 0:
             raise ValueError(f"Expected warmup_epochs not to be negative, got {self.warmup_epochs!r}.")
         for name in ("alpha_learning_rate", "alpha_weight_decay", "alpha_decay", "cost_weight", "search_weight_decay"):

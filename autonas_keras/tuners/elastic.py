@@ -44,7 +44,7 @@ from autonas_keras.training import (
 from autonas_keras.training.pace import LEAST_EPOCHS, MEASURED
 from autonas_keras.tuners.network import LARGE, adapt, image_shape, make_schedule
 from autonas_keras.tuners.project import Project
-from autonas_keras.tuners.settings import Method
+from autonas_keras.tuners.settings import Method, check_whole
 from autonas_keras.tuners.shared import CALIBRATION, SharedTuner, judged
 
 FALLING = 0.75  # share of a training in which BigNAS's learning rate falls to its constant ending
@@ -78,12 +78,9 @@ class Elastic(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, least in (("search_epochs", 1), ("search_batch_size", 1), ("evaluations", 2)):
-            value = getattr(self, name)
-            if name == "search_epochs" and value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"Expected {name} to be an integer of {least} or more, got {value!r}.")
+        check_whole(self, "search_epochs", optional=True)
+        check_whole(self, "search_batch_size")
+        check_whole(self, "evaluations", least=2)
         if isinstance(self.search_learning_rate, (tuple, list)) or not self.search_learning_rate > 0:
             raise ValueError(
                 f"Expected search_learning_rate to be a positive number, got {self.search_learning_rate!r}."
@@ -165,10 +162,7 @@ class Ofa(Elastic):
         super().__post_init__()
         if not 0 <= self.distillation <= 1:
             raise ValueError(f"Expected distillation to be a share from 0 to 1, got {self.distillation!r}.")
-        for name in ("population_size", "generations"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
+        check_whole(self, "population_size", "generations")
         make_surrogate(self.predictor)
 
     def facts(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from autonas_keras.files import write_atomically
 from autonas_keras.layers import has_function
 from autonas_keras.oracles import Given
 from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, JoinedSpace, MacroSpace, MobileSpace, Space
-from autonas_keras.strategies import Genetic, Reinforce, Strategy
+from autonas_keras.strategies import Reinforce, Strategy
 from autonas_keras.supernets import PathCell, PathChain, PathFunction, PathMacro, PathMobile, PathSupernet
 from autonas_keras.training import (
     ControllerSampling,
@@ -39,8 +39,8 @@ from autonas_keras.training import (
 )
 from autonas_keras.tuners.network import LARGE, adapt, image_shape
 from autonas_keras.tuners.project import Project
-from autonas_keras.tuners.settings import Method
-from autonas_keras.tuners.shared import SharedTuner, judged
+from autonas_keras.tuners.settings import Method, check_rates, check_whole
+from autonas_keras.tuners.shared import SharedTuner, evolution, judged
 
 CHANNELS = 16  # channels of a supernet's first cell or layer at most, unless told otherwise
 
@@ -79,23 +79,10 @@ class OneShot(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in (
-            "search_cells",
-            "search_channels",
-            "search_shrink",
-            "search_epochs",
-            "search_batch_size",
-            "finalists",
-            "contest_epochs",
-        ):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
-        rates = self.search_learning_rate
-        if rates is not None and (
-            not isinstance(rates, (tuple, list)) or len(rates) != 2 or not all(rate > 0 for rate in rates)
-        ):
-            raise ValueError(f"Expected search_learning_rate to be a first and a last positive rate, got {rates!r}.")
+        check_whole(self, "search_channels", "search_epochs", optional=True)
+        check_whole(self, "search_cells", "search_shrink", "search_batch_size", "finalists", "contest_epochs")
+        if self.search_learning_rate is not None:
+            check_rates("search_learning_rate", self.search_learning_rate)
         if not self.search_weight_decay >= 0:
             raise ValueError(
                 f"Expected search_weight_decay to be a number that is not negative, got {self.search_weight_decay!r}."
@@ -149,10 +136,7 @@ class Spos(OneShot):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("evaluations", "population_size"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 2:
-                raise ValueError(f"Expected {name} to be an integer of 2 or more, got {value!r}.")
+        check_whole(self, "evaluations", "population_size", least=2)
 
     def tuner_class(self) -> type[OneShotTuner]:
         return SposTuner
@@ -188,10 +172,7 @@ class Enas(OneShot):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("controller_steps", "samples"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
+        check_whole(self, "controller_steps", "samples")
         for name in ("controller_learning_rate", "tanh_constant"):
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -351,17 +332,7 @@ class SposTuner(OneShotTuner):
         return kind(self.graph.space, self.seed), []
 
     def _search(self, judge: Judge) -> tuple[Architecture, list[dict[str, Any]]]:
-        size = self.method.population_size
-        strategy = Genetic(
-            self.graph.space,
-            size,
-            parents=max(1, size // 5),
-            mutation_share=0.5,
-            mutation_rate=0.1,
-            tournament=1,
-            seed=self.seed,
-            **self._limited(),
-        )
+        strategy = evolution(self.graph.space, self.method.population_size, self.seed, self._limited())
         return judged(strategy, judge, self.method.evaluations, self._fit["verbose"], self._judging_left)
 
 

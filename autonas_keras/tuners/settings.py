@@ -103,6 +103,27 @@ def changed(method: Method, settings: dict[str, Any]) -> Method:
     return replace(method, **settings)
 
 
+def check_whole(method: Method, *names: str, least: int = 1, optional: bool = False) -> None:
+    """Refuse settings that are no integers of ``least`` or more; None too unless it is ``optional``.
+
+    Raises:
+        ValueError: With a sentence about the first of them.
+    """
+    wanted = "a positive integer" if least == 1 else f"an integer of {least} or more"
+    for name in names:
+        _check(method, name, lambda v: (optional and v is None) or (_whole(v) and v >= least), wanted)
+
+
+def check_rates(name: str, rates: Any) -> None:
+    """Refuse what is no first and last positive learning rate.
+
+    Raises:
+        ValueError: With a sentence about it.
+    """
+    if not isinstance(rates, (tuple, list)) or len(rates) != 2 or not all(rate > 0 for rate in rates):
+        raise ValueError(f"Expected {name} to be a first and a last positive rate, got {rates!r}.")
+
+
 def _check(method: Method, name: str, valid: Any, wanted: str) -> None:
     value = getattr(method, name)
     if not valid(value):

@@ -17,7 +17,7 @@ import tree
 from autonas_keras.blocks import Graph, RegressionHead
 from autonas_keras.evaluation import SharedWeights, correct
 from autonas_keras.evaluation.inherited import SUPERNET
-from autonas_keras.spaces import Architecture
+from autonas_keras.spaces import Architecture, Space
 from autonas_keras.strategies import NSGA2, Genetic, Strategy, pareto_front
 from autonas_keras.training import PathModel, fit_resumable
 from autonas_keras.tuners.limits import check_feasible
@@ -222,17 +222,25 @@ class SharedTuner(SupernetTuner):
     def _choose(self, shared: SharedWeights, limited: Mapping[str, Any], verbose: Any) -> Architecture:
         """The best architecture within limits, which some architecture meets."""
         size = getattr(self.method, "population_size", 50)
-        strategy = Genetic(
-            shared.space,
-            size,
-            parents=max(1, size // 5),
-            mutation_share=0.5,
-            mutation_rate=0.1,
-            tournament=1,
-            seed=self.seed,
-            **limited,
-        )
+        strategy = evolution(shared.space, size, self.seed, limited)
         return judged(strategy, shared.score, getattr(self.method, "evaluations", 300), verbose)[0]
+
+
+def evolution(space: Space, size: int, seed: int, limited: Mapping[str, Any]) -> Genetic:
+    """The evolution of SPOS: half of a generation are mutants, half children, of the best fifth.
+
+    Args:
+        space: What is searched.
+        size: Architectures of a generation.
+        seed: Seed of the evolution.
+        limited: ``limits`` and ``costs`` as ``Strategy`` takes them, or nothing.
+
+    Reference: Guo et al., ECCV 2020, algorithm 1.
+    """
+    parents = max(1, size // 5)
+    return Genetic(
+        space, size, parents=parents, mutation_share=0.5, mutation_rate=0.1, tournament=1, seed=seed, **limited
+    )
 
 
 def judged(
