@@ -282,7 +282,7 @@ class SearchTuner(Timed, AutoTuner):
         return [trial for trial in self.oracle.trials.values() if trial.status == "COMPLETED"]
 
     def _some_completed(self) -> bool:
-        return bool(self._completed())
+        return self._is_worker() or bool(self._completed())
 
     def _explain_failure(self) -> None:
         messages = [trial.message for trial in self.oracle.trials.values() if trial.message]

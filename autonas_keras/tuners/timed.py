@@ -51,6 +51,7 @@ class Timed:
     graph: Graph
     limits: Mapping[str, float]
     project: Project
+    _finished: bool
     _fit: dict[str, Any]
     _data: Any
     _validation: Any
@@ -61,7 +62,7 @@ class Timed:
     @contextmanager
     def limited(self, limit: float | None, start: float) -> Iterator[None]:
         """Keep a limit of seconds inside, counted from ``start`` of the monotonic clock; None keeps none."""
-        if limit is None:
+        if limit is None or self._finished:
             yield
             return
         self.clock = Clock(limit, None if distributed.role() == "worker" else self.project.path, start)

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autonas_keras.nasbench import NasBench201
 from autonas_keras.spaces import CellSpace, ChainSpace, JoinedSpace, MobileSpace
 from autonas_keras.tasks import ImageClassifier, StructuredDataClassifier
 from autonas_keras.tuners import TUNERS, Facts, choose, read_choice, write_choice
-from autonas_keras.tuners.published import known_points
+from autonas_keras.tuners.published import NASBENCH201, known_points
 
 CIFAR = Facts(8000, (32, 32, 3), ("mixed",), free=True, time_limit=600.0, cores=2, gpus=0)
 GIVEN = replace(CIFAR, free=False)
@@ -71,3 +72,13 @@ def test_known_architectures_are_points_of_their_space_and_connected(space) -> N
         for name, part in joined.parts.items():
             if isinstance(part, CellSpace):
                 assert all(part.cell(point.scope(name, part), kind).has_path for kind in part.cell_types)
+
+
+def test_what_is_published_is_as_good_in_the_table_as_it_is_said_to_be(data_dir: Path) -> None:
+    table = NasBench201(data_dir / "nas_bench_201.csv.gz")
+    accuracy = table.test("cifar10")
+    points = [table.space.parse(text) for text in NASBENCH201]
+    assert [round(accuracy(point), 2) for point in points] == [94.31, 94.37, 93.33]
+    assert accuracy(points[1]) == table.optimum("cifar10").value
+    flops = [table.costs(point)["flops"] for point in points]
+    assert flops[0] < 0.6 * flops[1] and flops[2] < 0.4 * flops[1]
