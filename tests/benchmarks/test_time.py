@@ -24,6 +24,7 @@ def test_every_row_says_what_it_measures_and_its_limit(capsys: pytest.CaptureFix
         assert "seeds" in signature(row.run).parameters
 
 
+@pytest.mark.filterwarnings("ignore:Expected a time_limit for an epoch")
 def test_one_side_is_measured_under_its_limit() -> None:
     x, y = digits(80)
     line = _sides.fitted(Data(x, y, x[:20], y[:20]), 0, 5.0, "ImageClassifier")
