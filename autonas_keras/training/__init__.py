@@ -7,6 +7,7 @@ from autonas_keras.training.controller import ControllerSampling, ControllerTrai
 from autonas_keras.training.first_weights import FirstWeights
 from autonas_keras.training.fit import fit_bilevel, fit_paths, fit_resumable, light_graphs
 from autonas_keras.training.handout import discrete_network, handed_out
+from autonas_keras.training.median import MedianStopping, write_curves
 from autonas_keras.training.paths import PathModel
 from autonas_keras.training.perturbation import select_by_perturbation
 from autonas_keras.training.sampling import FairSampling, Sampling, SandwichSampling, UniformSampling
@@ -24,6 +25,7 @@ __all__ = [
     "ExponentialToConstant",
     "FairSampling",
     "FirstWeights",
+    "MedianStopping",
     "PathModel",
     "Phase",
     "Sampling",
@@ -45,4 +47,5 @@ __all__ = [
     "select_by_perturbation",
     "shrinking_phases",
     "steps_per_epoch",
+    "write_curves",
 ]

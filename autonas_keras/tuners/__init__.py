@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autonas_keras.spaces import close_names
+from autonas_keras.tuners.asha import Asha, AshaTuner
 from autonas_keras.tuners.base import SearchTuner
 from autonas_keras.tuners.darts import Darts, DartsTuner
 from autonas_keras.tuners.elastic import BigNas, Ofa
@@ -38,6 +39,7 @@ METHODS = (
     Greedy,
     Bayesian,
     Hyperband,
+    Asha,
 )
 TUNERS: dict[str, type[Method]] = {method.name: method for method in METHODS}
 
@@ -62,6 +64,8 @@ def get_method(tuner: str | Method | type[Method], **settings: object) -> Method
 
 __all__ = [
     "TUNERS",
+    "Asha",
+    "AshaTuner",
     "Bayesian",
     "BigNas",
     "Darts",
