@@ -11,6 +11,7 @@ import keras
 import tree
 from autokeras.engine import block as block_module
 
+from autonas_keras.blocks.recipe import IMAGES, Recipe
 from autonas_keras.layers import DropPath
 from autonas_keras.spaces import Architecture, Space, get_space
 
@@ -67,6 +68,7 @@ class SearchedBlock(block_module.Block):
     kind: ClassVar[str]
     sizes: ClassVar[tuple[str, ...]] = ()
     factors: ClassVar[tuple[str, ...]] = ()  # those of width and depth that networks of the space follow
+    recipe: ClassVar[Recipe] = IMAGES  # how its networks are trained, where nobody says
 
     def __init__(
         self,
@@ -86,6 +88,7 @@ class SearchedBlock(block_module.Block):
         self.space: Any = found
         self.network = Network()
         self.layer_prefix = ""
+        self.features: Any = None  # what is known of the encoded input that the block reads, if it reads one
         self.input_shape: tuple[int, ...] | None = None
         self.side = 0  # pixels of the shorter side of what it reads, before anything is averaged down
         self.auxiliary_features: Any = None
@@ -113,21 +116,13 @@ class SearchedBlock(block_module.Block):
 
     def build(self, hp: Any, inputs: Any = None) -> Any:
         x = tree.flatten(inputs)[0]
-        if len(x.shape) != 4 or None in x.shape[1:]:
-            raise ValueError(
-                f"Expected an input of shape (height, width, channels) for {self.name}, got {tuple(x.shape[1:])}; "
-                f"a {type(self).__name__} reads images or feature maps."
-            )
         for size in ("cells", "channels"):
             if size not in self.sizes and getattr(self.network, size) is not None:
                 raise ValueError(
                     f"Expected no {size} for a space of {self.kind}, got {getattr(self.network, size)}; say the sizes "
                     f"in a {self.space_class.__name__}."
                 )
-        self.side = int(min(x.shape[1:3]))
-        factor = self._factor(self.side)
-        if factor > 1:
-            x = keras.layers.AveragePooling2D(factor, padding="same", name=f"{self.layer_prefix}shrink")(x)
+        x = self._enter(x)
         self.input_shape = tuple(int(size) for size in x.shape[1:])
         self._fit()
         self.space.declare(hp)
@@ -144,6 +139,23 @@ class SearchedBlock(block_module.Block):
         finally:
             self.network = before
         return {"width": "width" in self.factors, "depth": "depth" in self.factors, "resolution": shrinks}
+
+    def _enter(self, x: Any) -> Any:
+        """What the network reads: images, averaged down where they are large.
+
+        Raises:
+            ValueError: When the block cannot read such an input.
+        """
+        if len(x.shape) != 4 or None in x.shape[1:]:
+            raise ValueError(
+                f"Expected an input of shape (height, width, channels) for {self.name}, got {tuple(x.shape[1:])}; "
+                f"a {type(self).__name__} reads images or feature maps."
+            )
+        self.side = int(min(x.shape[1:3]))
+        factor = self._factor(self.side)
+        if factor > 1:
+            x = keras.layers.AveragePooling2D(factor, padding="same", name=f"{self.layer_prefix}shrink")(x)
+        return x
 
     def _factor(self, side: int) -> int:
         """The factor by which images of this shorter side are averaged down first."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from autonas_keras.spaces import close_names
 from autonas_keras.tuners.asha import Asha, AshaTuner
+from autonas_keras.tuners.auto import Choice, Facts, choose, read_choice, write_choice
 from autonas_keras.tuners.base import SearchTuner
+from autonas_keras.tuners.clock import Clock, check_time_limit
 from autonas_keras.tuners.darts import Darts, DartsTuner
 from autonas_keras.tuners.elastic import BigNas, Ofa
 from autonas_keras.tuners.one_shot import Enas, Spos
 from autonas_keras.tuners.project import Project
+from autonas_keras.tuners.published import Published
 from autonas_keras.tuners.settings import Method, changed
 from autonas_keras.tuners.shared import SharedTuner, Specialized
 from autonas_keras.tuners.strategies import (
@@ -40,6 +43,7 @@ METHODS = (
     Bayesian,
     Hyperband,
     Asha,
+    Published,
 )
 TUNERS: dict[str, type[Method]] = {method.name: method for method in METHODS}
 
@@ -68,11 +72,14 @@ __all__ = [
     "AshaTuner",
     "Bayesian",
     "BigNas",
+    "Choice",
+    "Clock",
     "Darts",
     "DartsTuner",
     "Enas",
     "EpsilonGreedy",
     "Evolution",
+    "Facts",
     "Genetic",
     "Greedy",
     "Hyperband",
@@ -81,6 +88,7 @@ __all__ = [
     "Ofa",
     "Predictor",
     "Project",
+    "Published",
     "Random",
     "Reinforce",
     "SearchTuner",
@@ -89,5 +97,9 @@ __all__ = [
     "Spos",
     "StrategyMethod",
     "TrialTuner",
+    "check_time_limit",
+    "choose",
     "get_method",
+    "read_choice",
+    "write_choice",
 ]

@@ -15,6 +15,7 @@ from autonas_keras.blocks import Graph
 from autonas_keras.oracles.asha import CONTINUES, UNTIL
 from autonas_keras.spaces import close_names
 from autonas_keras.strategies import STRATEGIES
+from autonas_keras.training import Deadline, Pace
 from autonas_keras.tuners.network import Plan
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import _check, _whole
@@ -45,13 +46,21 @@ class AshaTuner(TrialTuner):
 
     def _plan(self, trial: Any) -> Plan:
         plan, values = super()._plan(trial), trial.hyperparameters.values
+        if self.hasty:
+            return plan
         plan.epochs, plan.until = self._full_epochs, int(values[UNTIL])
+        if self.clock is not None:
+            plan.callbacks = [*plan.callbacks, Deadline(self.search_left)]
         own = Path(self.get_trial_dir(trial.trial_id)) / "training"
         if CONTINUES in values and not own.exists():
             earlier = Path(self.get_trial_dir(values[CONTINUES])) / "training"
             if earlier.exists():
                 os.replace(earlier, own)
         return plan
+
+    def trial_pace(self) -> Pace | None:
+        # Rates that follow the time would leave nothing to go on from.
+        return super().trial_pace() if self.hasty else None
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
         history = super().run_trial(trial, *args, **kwargs)

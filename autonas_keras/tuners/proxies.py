@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import pandas as pd
 
 from autonas_keras import oracles
@@ -20,10 +21,13 @@ from autonas_keras.blocks import Graph, Network
 from autonas_keras.blocks.isolation import forgotten_gradients
 from autonas_keras.evaluation import Proxy, ProxyReport
 from autonas_keras.files import write_atomically
+from autonas_keras.training import Pace
 from autonas_keras.tuners.base import SearchTuner
 from autonas_keras.tuners.network import Plan, train
+from autonas_keras.tuners.timed import LEAST_TRIAL
 
 TOP_K = 5
+ON_PROXY = 0.5  # share of the time of a search with a limit that candidates get on a proxy
 FULL, CHECKED = "full", "proxies"  # folders of a project
 
 
@@ -55,11 +59,30 @@ class ProxyTuner(SearchTuner):
             self._subset = plan.proxy, plan.proxy.subset(self._data, self.seed)
         return self._subset[1]
 
+    def train_trial(self, hp: Any, plan: Plan) -> tuple[keras.callbacks.History, dict[str, Any]]:
+        """As ever, or on a proxy; the costs are those of the full network."""
+        if plan.proxy is None:
+            return super().train_trial(hp, plan)
+        _, history = train(self.graph, hp, self._samples(plan), plan)
+        return history, self._costs(hp)
+
+    def trial_pace(self) -> Pace | None:
+        if self.method.proxy is None or self.clock is None or self.hasty:
+            return super().trial_pace()
+        return self._pace(self.trial_seconds())
+
+    def _pace(self, seconds: float) -> Pace:
+        """What ends a training after so many seconds."""
+        assert self.clock is not None
+        clock, end = self.clock, self.clock.used() + seconds
+        return Pace(lambda: end - clock.used())
+
     def on_search_begin(self) -> None:
         super().on_search_begin()
         proxy = self.method.proxy
         if proxy is not None:
             check_proxy(proxy, self.graph)
+            self.search_share = ON_PROXY * type(self).search_share
         if self.method.validate_proxy:
             report = self._validate(proxy, self.method.validate_proxy, self.project.read())
             if self._fit["verbose"]:
@@ -67,7 +90,8 @@ class ProxyTuner(SearchTuner):
 
     def on_search_end(self) -> None:
         super().on_search_end()
-        if self.method.proxy is not None:
+        self.search_share = type(self).search_share
+        if self.method.proxy is not None and not self.hasty:
             self._train_finalists()
         self._subset = None
 
@@ -78,8 +102,16 @@ class ProxyTuner(SearchTuner):
         finalists = self._finalists()
         if self._fit["verbose"] and finalists:
             print(f"Training the best {len(finalists)} on the proxy in full, for {self._fit['epochs']} epochs.")
-        results = [self._judged(self._file(FULL, trial.trial_id), trial.hyperparameters, None) for trial in finalists]
-        if finalists and all(result["score"] is None for result in results):
+        results: list[dict[str, Any]] = []
+        for number, trial in enumerate(finalists):
+            path, pace = self._file(FULL, trial.trial_id), None
+            if self.clock is not None and not path.with_suffix(".json").exists():
+                seconds = self.search_left() / (len(finalists) - number)
+                if self.search_left() < LEAST_TRIAL:
+                    break
+                pace = self._pace(max(seconds, LEAST_TRIAL))
+            results.append(self._judged(path, trial.hyperparameters, None, pace))
+        if results and all(result["score"] is None for result in results):
             raise RuntimeError(
                 f"Expected a candidate whose full training completes, got {len(results)} that failed:\n"
                 f"{results[-1]['message']}"
@@ -98,13 +130,14 @@ class ProxyTuner(SearchTuner):
             self._completed(), key=lambda trial: trial.score, reverse=self.oracle.objective.direction == "max"
         )
 
-    def _judged(self, path: Path, hp: Any, proxy: Proxy | None) -> dict[str, Any]:
+    def _judged(self, path: Path, hp: Any, proxy: Proxy | None, pace: Pace | None = None) -> dict[str, Any]:
         """What a training gave: score (None when it failed), metrics of the best epoch, seconds and a message.
 
         Args:
             path: Folder of its checkpoints; the result is in the file of that name.
             hp: Hyperparameters with all values.
             proxy: What the network is trained on, None for the full training.
+            pace: Ends the training in time.
         """
         file = path.with_name(f"{path.name}.json")
         if file.exists():
@@ -113,6 +146,7 @@ class ProxyTuner(SearchTuner):
         result: dict[str, Any] = {"score": None, "metrics": {}, "message": None}
         try:
             plan = self._proxy_plan(path, proxy)
+            plan.pace = pace
             _, history = train(self.graph, hp, self._samples(plan), plan)
             result["metrics"] = best_epoch(history.history, objective)
             score = result["metrics"][objective.name]
@@ -215,6 +249,10 @@ class ProxyTuner(SearchTuner):
             hp.values = {**hp.values, **values}
             found.append(hp)
         return found
+
+    @abstractmethod
+    def _costs(self, hp: Any) -> dict[str, float]:
+        """What the full network of hyperparameters costs."""
 
     @abstractmethod
     def _within_limits(self, values: dict[str, Any]) -> bool:

@@ -17,9 +17,9 @@ from autonas_keras import oracles
 from autonas_keras.blocks import Graph
 from autonas_keras.blocks.isolation import own_randomness
 from autonas_keras.evaluation import Proxy, meets, model_costs
-from autonas_keras.training import MedianStopping, ScratchTraining, steps_per_epoch, write_curves
+from autonas_keras.training import Deadline, MedianStopping, ScratchTraining, steps_per_epoch, write_curves
 from autonas_keras.tuners.limits import GraphCosts
-from autonas_keras.tuners.network import Plan, train
+from autonas_keras.tuners.network import Plan
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.proxies import ProxyTuner
 from autonas_keras.tuners.scratch import pays, scratch_training, shares
@@ -62,6 +62,7 @@ class TrialTuner(ProxyTuner):
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         hp, start = trial.hyperparameters, time.perf_counter()
         history, costs = self._run(hp, self._plan(trial))
+        self._longest = max(self._longest, time.perf_counter() - start)
         if not history.history.get(self.oracle.objective.name):
             raise FailedTrialError(
                 f"Expected the objective {self.oracle.objective.name!r} among {sorted(history.history)}, got none."
@@ -73,7 +74,8 @@ class TrialTuner(ProxyTuner):
     def _plan(self, trial: Any) -> Plan:
         """How the network of a trial is trained."""
         folder = Path(self.get_trial_dir(trial.trial_id))
-        plan = self._proxy_plan(folder / "training", self.method.proxy)
+        plan = self._proxy_plan(folder / "training", None if self.hasty else self.method.proxy)
+        plan.pace = self.trial_pace()
         plan.epochs = int(trial.hyperparameters.values.get("tuner/epochs", plan.epochs))
         if self.method.stop_below_median:
             objective = self.oracle.objective
@@ -104,14 +106,17 @@ class TrialTuner(ProxyTuner):
         if self._scratch is not None and self.costs is not None:
             architecture = self.graph.space.read(hp)
             if self._scratch.weights.covers(architecture):
-                history = self._scratch.fit(architecture, plan.epochs, plan.callbacks, plan.verbose)
+                stops = [] if plan.pace is None else [Deadline(plan.pace.left)]
+                history = self._scratch.fit(architecture, plan.epochs, [*plan.callbacks, *stops], plan.verbose)
                 return history, self.costs.of(architecture)
-        model, history = train(self.graph, hp, self._samples(plan), plan)
-        return history, model_costs(model) if plan.proxy is None else self._costs(hp)
+        return self.train_trial(hp, plan)
 
     def _shared(self, hp: Any, plan: Plan) -> ScratchTraining | None:
         """What trains the networks of all trials, None when each is to be built."""
         wanted = self.method.share_graph
+        # With a limit each network has a pace of its own, which the shared graph cannot have.
+        if wanted is None and self.clock is not None:
+            return None
         if wanted is False or not self.method.shares or not shares(self.graph, hp):
             return None
         if self.costs is None:  # a worker has built nothing yet

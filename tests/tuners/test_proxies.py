@@ -74,7 +74,7 @@ def test_candidates_see_few_samples_for_few_epochs_and_finalists_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[int, int, Any]] = []
-    for module in (trials, proxies, base):
+    for module in (proxies, base):
 
         def train(graph: Any, hp: Any, data: Any, plan: Any, do: Any = module.train) -> Any:
             seen.append((len(data[1][0]) if isinstance(data[1], tuple) else len(data[1]), plan.epochs, plan.proxy))
