@@ -83,6 +83,11 @@ class ProxyTuner(SearchTuner):
         if proxy is not None:
             check_proxy(proxy, self.graph)
             self.search_share = ON_PROXY * type(self).search_share
+        if self.method.validate_proxy and self.clock is not None:
+            raise ValueError(
+                f"Expected no time_limit with validate_proxy={self.method.validate_proxy}, got {self.clock.limit:g} s; "
+                "validate the proxy before: proxy.validate(clf, x, y)."
+            )
         if self.method.validate_proxy:
             report = self._validate(proxy, self.method.validate_proxy, self.project.read())
             if self._fit["verbose"]:
