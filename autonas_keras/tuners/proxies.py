@@ -96,7 +96,7 @@ class ProxyTuner(SearchTuner):
     def on_search_end(self) -> None:
         super().on_search_end()
         self.search_share = type(self).search_share
-        if self.method.proxy is not None and not self.hasty:
+        if self.method.proxy is not None and self._only is None:
             self._train_finalists()
         self._subset = None
 
@@ -131,9 +131,8 @@ class ProxyTuner(SearchTuner):
         return list(best.values())[: self.method.top_k or TOP_K]
 
     def _ranked(self) -> list[Any]:
-        return sorted(
-            self._completed(), key=lambda trial: trial.score, reverse=self.oracle.objective.direction == "max"
-        )
+        completed = [trial for trial in self._listed() if trial.status == "COMPLETED"]
+        return sorted(completed, key=lambda trial: trial.score, reverse=self.oracle.objective.direction == "max")
 
     def _judged(self, path: Path, hp: Any, proxy: Proxy | None, pace: Pace | None = None) -> dict[str, Any]:
         """What a training gave: score (None when it failed), metrics of the best epoch, seconds and a message.
@@ -152,7 +151,8 @@ class ProxyTuner(SearchTuner):
         try:
             plan = self._proxy_plan(path, proxy)
             plan.pace = pace
-            _, history = train(self.graph, hp, self._samples(plan), plan)
+            with forgotten_gradients():
+                _, history = train(self.graph, hp, self._samples(plan), plan)
             result["metrics"] = best_epoch(history.history, objective)
             score = result["metrics"][objective.name]
             result["score"] = score if math.isfinite(score) else None
