@@ -7,6 +7,7 @@ from autonas_keras.training.controller import ControllerSampling, ControllerTrai
 from autonas_keras.training.first_weights import FirstWeights
 from autonas_keras.training.fit import fit_bilevel, fit_paths, fit_resumable, light_graphs
 from autonas_keras.training.handout import discrete_network, handed_out
+from autonas_keras.training.median import MedianStopping, write_curves
 from autonas_keras.training.pace import Deadline, Pace, count_epochs, path_seconds, step_seconds
 from autonas_keras.training.paths import PathModel
 from autonas_keras.training.perturbation import select_by_perturbation
@@ -26,6 +27,7 @@ __all__ = [
     "ExponentialToConstant",
     "FairSampling",
     "FirstWeights",
+    "MedianStopping",
     "Pace",
     "PathModel",
     "Phase",
@@ -51,4 +53,5 @@ __all__ = [
     "shrinking_phases",
     "step_seconds",
     "steps_per_epoch",
+    "write_curves",
 ]
