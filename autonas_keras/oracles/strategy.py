@@ -133,6 +133,11 @@ class StrategyOracle(DurableOracle):
             if self._id_to_hash[trial_id] == tried:
                 self.strategy.observe(architecture, self._reward(self.trials[trial_id]))
 
+    def values(self, architecture: Architecture) -> dict[str, Any]:
+        """The hyperparameters of an architecture of the strategy's space, by name."""
+        assert self._translation is not None
+        return self._translation.values(architecture)
+
     # Learning
 
     def _ended(self, trial: Any) -> None:

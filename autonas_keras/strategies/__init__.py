@@ -15,6 +15,7 @@ from autonas_keras.strategies.predictor import Predictor
 from autonas_keras.strategies.random import RandomSearch
 from autonas_keras.strategies.rewards import mnasnet_reward
 from autonas_keras.strategies.search import SearchResult, search
+from autonas_keras.strategies.vote import Proxy, rank_vote
 
 __all__ = [
     "NSGA2",
@@ -24,6 +25,7 @@ __all__ = [
     "LocalSearch",
     "PredictedWorth",
     "Predictor",
+    "Proxy",
     "RandomSearch",
     "RegularizedEvolution",
     "Reinforce",
@@ -39,5 +41,6 @@ __all__ = [
     "mutate_each",
     "non_dominated_sort",
     "pareto_front",
+    "rank_vote",
     "search",
 ]

@@ -13,6 +13,7 @@ import numpy as np
 from autonas_keras.spaces import Architecture, Option, Space
 from autonas_keras.strategies.mutation import mutate_decision
 from autonas_keras.strategies.pareto import compromise
+from autonas_keras.strategies.vote import Proxy, make_warm_up
 
 DRAWS = 500  # suggestions in a row that may be dropped before what is left is looked for without the strategy
 REFUSALS = 200  # of these, so many may be dropped for being beyond the limits
@@ -41,9 +42,13 @@ class Strategy(ABC):
             reward that is known.
         limits: Upper bounds by name of what ``costs`` counts; nothing beyond them is proposed.
         costs: Function that counts costs of an architecture, such as {"params": 1e6}.
+        proxy: Function of a list of architectures that says cheaply, by one or more numbers for each, which are better.
+        warmup: So many first proposals are those that the proxy ranks best in a random sample.
+        warmup_sample: Architectures of that sample; five times as many when None.
 
     Raises:
-        ValueError: When limits are given without costs, or name a cost that ``costs`` does not count.
+        ValueError: When limits are given without costs, or name a cost that ``costs`` does not count, or a warm-up
+            without a proxy.
         TypeError: When ``space`` is not a Space.
     """
 
@@ -57,12 +62,17 @@ class Strategy(ABC):
         unique: bool = True,
         limits: Mapping[str, float] | None = None,
         costs: Costs | None = None,
+        proxy: Proxy | None = None,
+        warmup: int = 0,
+        warmup_sample: int | None = None,
     ) -> None:
         if not isinstance(space, Space):
             raise TypeError(f"Expected a Space to search, got {type(space).__name__}.")
         check_seed(seed)
         self.space, self.seed, self.unique = space, seed, bool(unique)
         self.limits, self.costs = check_limits(limits, costs), costs
+        self.proxy, self.warmup, self.warmup_sample = proxy, warmup, warmup_sample
+        self._warm_up = make_warm_up(proxy, warmup, warmup_sample)
         self.rng = np.random.default_rng(seed)
         # What was proposed or observed, by its code: None while under way, () when it failed.
         self._known: dict[str, Reward | None] = {}
@@ -85,13 +95,13 @@ class Strategy(ABC):
             return None
         refused: list[Architecture] = []
         for self._attempt in range(DRAWS):
-            architecture = self._suggest()
+            architecture = (self._warm_up and self._warm_up.suggest(self)) or self._suggest()
             if architecture is None:
                 return None
             code = self.code(architecture)
             if self.unique and code in self._known:
                 self._repeat(architecture, self._known[code])
-            elif self._within(architecture):
+            elif self.within(architecture):
                 return self._take(architecture, code)
             else:
                 refused.append(architecture)
@@ -138,6 +148,7 @@ class Strategy(ABC):
             "space": self._fingerprint(),
             "rng": self.rng.bit_generator.state,
             "known": [[code, list(r) if isinstance(r, tuple) else r] for code, r in self._known.items()],
+            **({} if self._warm_up is None else {"warm_up": self._warm_up.get_state()}),
             **self._get(),
         }
 
@@ -195,6 +206,10 @@ class Strategy(ABC):
             self._architectures[code] = self.space.decode([int(part or -1) for part in code.split(".")])
         return self._architectures[code]
 
+    def knows(self, code: str) -> bool:
+        """Whether the architecture of a ``code`` was proposed or observed."""
+        return code in self._known
+
     # Inner life
 
     def _take(self, architecture: Architecture, code: str) -> Architecture:
@@ -203,7 +218,7 @@ class Strategy(ABC):
         self._proposed(architecture)
         return architecture
 
-    def _within(self, architecture: Architecture) -> bool:
+    def within(self, architecture: Architecture) -> bool:
         """Whether the architecture is within the limits."""
         return not self.limits or self._excess(architecture) == 0
 
@@ -228,7 +243,7 @@ class Strategy(ABC):
         found = self._listed() if self._size <= LISTED else self._climbed(refused)
         if found is not None:
             return self._take(found, self.code(found))
-        if self._nearest is not None and not any(self._within(self.decode(code)) for code in self._known):
+        if self._nearest is not None and not any(self.within(self.decode(code)) for code in self._known):
             asked = ", ".join(f"{name} <= {limit:,.6g}" for name, limit in self.limits.items())
             nearest = ", ".join(f"{name} <= {value:,.6g}" for name, value in self._nearest[1].items())
             raise ValueError(
@@ -248,7 +263,7 @@ class Strategy(ABC):
         for index in self.rng.permutation(len(codes)).tolist():
             if codes[index] not in over:
                 architecture = self.decode(codes[index])
-                if self._within(architecture):
+                if self.within(architecture):
                     return architecture
                 over.add(codes[index])
         return None
@@ -298,6 +313,8 @@ class Strategy(ABC):
             if value is None and reward is not None:
                 raise ValueError(f"{reward!r} is no reward")
             self._known[code] = value
+        if self._warm_up is not None:
+            self._warm_up.set_state(state["warm_up"], self)
         self._set(state)
 
     def fresh(self, space: Space, seed: int | None) -> Self:
@@ -306,7 +323,15 @@ class Strategy(ABC):
 
     def settings(self) -> dict[str, Any]:
         """The arguments other than the space, by name; a subclass adds its own."""
-        return {"seed": self.seed, "unique": self.unique, "limits": dict(self.limits) or None, "costs": self.costs}
+        return {
+            "seed": self.seed,
+            "unique": self.unique,
+            "limits": dict(self.limits) or None,
+            "costs": self.costs,
+            "proxy": self.proxy,
+            "warmup": self.warmup,
+            "warmup_sample": self.warmup_sample,
+        }
 
 
 def check_seed(seed: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from autonas_keras.spaces import Architecture, Space
 from autonas_keras.strategies.base import Reward, Strategy, check_count, check_share
 from autonas_keras.strategies.mutation import mutate_cell
+from autonas_keras.strategies.vote import best_of
 
 
 class RegularizedEvolution(Strategy):
@@ -23,14 +24,21 @@ class RegularizedEvolution(Strategy):
         population_size: Architectures alive; so many random ones come first.
         sample_size: Architectures drawn with replacement, the best of which is the parent.
         identity: Probability that a cell stays as it is in a mutation; such a child is proposed only with repeats.
-        **kwargs: ``seed``, ``unique``, ``limits`` and ``costs`` as ``Strategy`` takes them.
+        children: Mutations of the parent, of which the one that ``proxy`` ranks best is proposed.
+        **kwargs: As ``Strategy`` takes them.
 
     Raises:
-        ValueError: When ``sample_size`` is above ``population_size``, a number is not positive or no probability.
+        ValueError: When there are several children without a proxy, ``sample_size`` is above ``population_size``, a number is not positive or no probability.
     """
 
     def __init__(
-        self, space: Space, population_size: int = 50, sample_size: int = 10, identity: float = 0.05, **kwargs: Any
+        self,
+        space: Space,
+        population_size: int = 50,
+        sample_size: int = 10,
+        identity: float = 0.05,
+        children: int = 1,
+        **kwargs: Any,
     ) -> None:
         super().__init__(space, **kwargs)
         self.population_size = check_count("population_size", population_size)
@@ -40,6 +48,11 @@ class RegularizedEvolution(Strategy):
             raise ValueError(
                 f"Expected sample_size to be at most population_size, got {sample_size} of {population_size}."
             )
+        self.children = check_count("children", children)
+        if self.children > 1 and self.proxy is None:
+            raise ValueError(
+                f"Expected a proxy, a function that ranks architectures, with children={children}, got None."
+            )
         self._population: deque[tuple[Architecture, float]] = deque(maxlen=self.population_size)
         self._started = 0
 
@@ -48,7 +61,16 @@ class RegularizedEvolution(Strategy):
             return self.space.sample(self.rng)
         drawn = self.rng.integers(len(self._population), size=self.sample_size).tolist()
         parent = max((self._population[i] for i in drawn), key=lambda member: member[1])[0]
-        return mutate_cell(self.space, parent, self.rng, self.identity)
+        if self.children == 1 or self.proxy is None:
+            return mutate_cell(self.space, parent, self.rng, self.identity)
+        return best_of(self.proxy, self._litter(parent))
+
+    def _litter(self, parent: Architecture) -> list[Architecture]:
+        """Children of a parent, each once, without those that may not be proposed while there are others."""
+        drawn = [mutate_cell(self.space, parent, self.rng, self.identity) for _ in range(self.children)]
+        drawn = list(dict.fromkeys(drawn))
+        fit = [child for child in drawn if not (self.unique and self.knows(self.code(child))) and self.within(child)]
+        return fit or drawn[:1]
 
     def _proposed(self, architecture: Architecture) -> None:
         self._started += 1
@@ -65,6 +87,7 @@ class RegularizedEvolution(Strategy):
             "population_size": self.population_size,
             "sample_size": self.sample_size,
             "identity": self.identity,
+            "children": self.children,
         }
 
     def _get(self) -> dict[str, Any]:

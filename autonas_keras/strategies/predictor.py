@@ -16,10 +16,12 @@ from autonas_keras.strategies.base import Reward, Strategy, check_count
 from autonas_keras.strategies.encoding import Encoder
 from autonas_keras.strategies.mutation import mutate_cell
 from autonas_keras.strategies.surrogate import ACQUISITIONS, acquire, make_surrogate, targets
+from autonas_keras.strategies.vote import told
 
 # In larger spaces the luckiest of many independent draws is too often far from good: expected improvement found better
 # architectures there, and Thompson sampling found more optima of published tables.
 DRAWN = 1_000_000
+FARTHEST = 3.0  # standard deviations that what a proxy says counts as at most
 
 
 class Predictor(Strategy):
@@ -44,10 +46,12 @@ class Predictor(Strategy):
         beta: Weight of the standard deviation in "ucb".
         most: Most observations that the model is fitted to: half the best, half the latest of the others.
         every: Observations between two fits; None leaves it to the predictor (1, and 5 for forests and objects).
-        **kwargs: ``seed``, ``unique``, ``limits`` and ``costs`` as ``Strategy`` takes them.
+        features: Whether the model is told what ``proxy`` says of an architecture too; it is asked once for each
+            candidate, so where that takes time, let there be fewer.
+        **kwargs: As ``Strategy`` takes them.
 
     Raises:
-        ValueError: When a name is unknown, a number not positive or no probability.
+        ValueError: When a name is unknown, a number not positive or no probability, or there is no proxy for features.
     """
 
     def __init__(
@@ -63,9 +67,13 @@ class Predictor(Strategy):
         beta: float = 1.0,
         most: int = 400,
         every: int | None = None,
+        features: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(space, **kwargs)
+        self.features = bool(features)
+        if self.features and self.proxy is None:
+            raise ValueError("Expected a proxy, a function of architectures, with features=True, got None.")
         if acquisition is not None and acquisition not in ACQUISITIONS:
             raise ValueError(f"Expected an acquisition of {ACQUISITIONS} or None, got {acquisition!r}.")
         if isinstance(beta, bool) or not isinstance(beta, (int, float)) or not 0 <= beta < float("inf"):
@@ -79,6 +87,7 @@ class Predictor(Strategy):
         whole = list(space.enumerate()) if space.size <= self.candidates else []
         self._whole = self._encoder.indices(whole)
         self._seed = int(self.rng.integers(2**31))
+        self._told: dict[bytes, np.ndarray] = {}  # what the proxy said, by encoder indices
         self._start()
 
     def _start(self) -> None:
@@ -117,7 +126,7 @@ class Predictor(Strategy):
         if due or not self._ready:
             self._fit(len(self._log) if due else self._fitted)
         found = self._whole if len(self._whole) else self._drawn()
-        mean, deviation = self._surrogate.predict(self._encoder.encode(found))
+        mean, deviation = self._surrogate.predict(self._columns(found))
         acquisition = self.acquisition or ("thompson" if self.space.size <= DRAWN else "ei")
         wanted = acquire(acquisition, mean, deviation, self._best, self.beta, self.rng)
         return list(found[np.argsort(wanted, kind="stable")])
@@ -146,13 +155,34 @@ class Predictor(Strategy):
             best[np.argpartition(-rewards, self.most // 2)[: self.most // 2]] = True
             rows = np.union1d(rows[best], rows[~best][-(self.most - self.most // 2) :])
         y = targets(rewards[rows])
-        x = self._encoder.encode(np.array([self._indices[i] for i in rows]))
+        indices = np.array([self._indices[i] for i in rows])
+        if self.features:
+            said = self._said(indices)
+            self._middle, self._spread = said.mean(axis=0), np.maximum(said.std(axis=0), 1e-9)
+        x = self._columns(indices)
         self._surrogate.fit(x, y, (self._seed + count) % 2**31, count)
         self._best, self._fitted, self._ready = float(y.max()), count, True
 
+    def _columns(self, indices: np.ndarray) -> np.ndarray:
+        """What the model is told of architectures, shape (architectures, columns)."""
+        encoded = self._encoder.encode(indices)
+        if not self.features:
+            return encoded
+        scaled = np.clip((self._said(indices) - self._middle) / self._spread, -FARTHEST, FARTHEST)
+        return np.concatenate([encoded, scaled], axis=1)
+
+    def _said(self, indices: np.ndarray) -> np.ndarray:
+        """What the proxy says of architectures, shape (architectures, proxies); it is asked once for each."""
+        new = {row.tobytes(): row for row in indices if row.tobytes() not in self._told}
+        if new:
+            assert self.proxy is not None
+            said = told(self.proxy, [self.space.decode(row) for row in new.values()])
+            self._told.update(zip(new, said, strict=True))
+        return np.stack([self._told[row.tobytes()] for row in indices])
+
     def settings(self) -> dict[str, Any]:
         names = ["predictor", "encoding", "acquisition", "initial", "candidates", "mutations", "parents"]
-        names += ["beta", "most", "every"]
+        names += ["beta", "most", "every", "features"]
         return {**super().settings(), **{name: getattr(self, name) for name in names}}
 
     def _get(self) -> dict[str, Any]:

@@ -9,21 +9,40 @@ from typing import Any, ClassVar
 from autonas_keras import oracles
 from autonas_keras.blocks import Graph
 from autonas_keras.tuners.project import Project
+from autonas_keras.tuners.proxies import GraphProxy
 from autonas_keras.tuners.trials import TrialMethod, TrialTuner
 
 
 @dataclass(frozen=True)
 class StrategyMethod(TrialMethod):
-    """A method whose own settings are those of its oracle; None leaves the choice to the number of trials or to it."""
+    """A method whose own settings are those of its oracle; None leaves the choice to the number of trials or to it.
+
+    Args:
+        warmup: So many first trials are those of a random sample that zero-cost proxies rank best.
+        warmup_sample: Architectures of that sample; five times as many when None.
+        **others: Those of ``TrialMethod``.
+    """
 
     oracle_class: ClassVar[type[oracles.StrategyOracle]]
     renamed: ClassVar[Mapping[str, str]] = {}  # settings whose names the training of networks takes
+
+    warmup: int = 0
+    warmup_sample: int | None = None
 
     def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> TrialTuner:
         # A space that is fitted to the images is read from the hyperparameters once they are declared.
         fixed = hypermodel.searched and all(block.fixed for block in hypermodel.searched)
         space = hypermodel.space if fixed else None
-        return super().make(hypermodel, project, limits, space=space, **kwargs)
+        proxy = GraphProxy() if self.asks_proxies else None
+        tuner = super().make(hypermodel, project, limits, space=space, proxy=proxy, **kwargs)
+        if proxy is not None:
+            proxy.attach(tuner)
+        return tuner
+
+    @property
+    def asks_proxies(self) -> bool:
+        """Whether the strategy asks zero-cost proxies."""
+        return bool(self.warmup)
 
     def oracle(self, **kwargs: Any) -> oracles.DurableOracle:
         training = {entry.name for entry in fields(TrialMethod)}
@@ -53,6 +72,8 @@ class Evolution(StrategyMethod):
         population_size: Architectures alive; a quarter of the trials, at most 50, when None.
         sample_size: Those among which a parent is the best; a fifth of the population when None.
         identity: Probability that a cell stays as it is.
+        children: Mutations of a parent, of which the one is trained that zero-cost proxies rank best.
+        **others: Those of ``StrategyMethod``.
     """
 
     name: ClassVar[str] = "evolution"
@@ -61,6 +82,11 @@ class Evolution(StrategyMethod):
     population_size: int | None = None
     sample_size: int | None = None
     identity: float = 0.05
+    children: int = 1
+
+    @property
+    def asks_proxies(self) -> bool:
+        return super().asks_proxies or self.children != 1
 
     def chosen(self, max_trials: int | None) -> dict[str, Any]:
         size = _population(max_trials, 50) if self.population_size is None else self.population_size
@@ -155,6 +181,10 @@ class Predictor(StrategyMethod):
         encoding: How architectures are told to the model: "auto", "one_hot", "adjacency" or "path".
         acquisition: "thompson", "ei" or "ucb"; by the size of the space when None.
         initial: Random architectures first; a fifth of the trials, at most 20, when None.
+        features: Whether the model is told what zero-cost proxies say of an architecture too.
+        candidates: Random architectures that it compares; 2,000 when None, with features, which take a second each, 30.
+        mutations: Mutations that it compares beside them; 300 when None, with features 30.
+        **others: Those of ``StrategyMethod``.
     """
 
     name: ClassVar[str] = "predictor"
@@ -164,9 +194,17 @@ class Predictor(StrategyMethod):
     encoding: str | None = None
     acquisition: str | None = None
     initial: int | None = None
+    features: bool = False
+    candidates: int | None = None
+    mutations: int | None = None
+
+    @property
+    def asks_proxies(self) -> bool:
+        return super().asks_proxies or self.features
 
     def chosen(self, max_trials: int | None) -> dict[str, Any]:
-        return {"initial": 20 if max_trials is None else min(20, max(3, max_trials // 5))}
+        few = {"candidates": 30, "mutations": 30} if self.features else {"candidates": None, "mutations": None}
+        return {"initial": 20 if max_trials is None else min(20, max(3, max_trials // 5)), **few}
 
 
 def _population(max_trials: int | None, most: int) -> int:
