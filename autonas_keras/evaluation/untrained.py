@@ -41,7 +41,7 @@ def run_layers(model: keras.Model, inputs: list[tf.Tensor], normalise: Callable[
             return run_layers(functional(operation), keras.tree.flatten(args[0]), normalise, visit)
         if isinstance(operation, NORMALISATIONS):
             return normalise(operation, args[0])
-        known = _arguments(type(operation))
+        known = _arguments(operation.__class__)
         kwargs = {name: value for name, value in kwargs.items() if name in known or value is not None}
         result = operation.call(*args, **{**kwargs, **({"training": False} if "training" in known else {})})
         if visit is not None:
@@ -116,5 +116,5 @@ def _as(args: Any) -> Callable[[Any], Any]:
 
 
 @cache
-def _arguments(kind: type) -> frozenset[str]:
+def _arguments(kind: Any) -> frozenset[str]:
     return frozenset(inspect.signature(kind.call).parameters)
