@@ -53,6 +53,7 @@ class Strategy(ABC):
     """
 
     objectives = 1  # numbers in a reward; 0 for any number
+    takes_over = 5  # of an earlier search, so many of the best architectures are proposed first
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class Strategy(ABC):
         self.limits, self.costs = check_limits(limits, costs), costs
         self.proxy, self.warmup, self.warmup_sample = proxy, warmup, warmup_sample
         self._warm_up = make_warm_up(proxy, warmup, warmup_sample)
+        self._first: list[str] = []  # codes that an earlier search gave, the next to propose first
         self.rng = np.random.default_rng(seed)
         # What was proposed or observed, by its code: None while under way, () when it failed.
         self._known: dict[str, Reward | None] = {}
@@ -95,7 +97,7 @@ class Strategy(ABC):
             return None
         refused: list[Architecture] = []
         for self._attempt in range(DRAWS):
-            architecture = (self._warm_up and self._warm_up.suggest(self)) or self._suggest()
+            architecture = self._given() or self._suggest()
             if architecture is None:
                 return None
             code = self.code(architecture)
@@ -123,6 +125,25 @@ class Strategy(ABC):
         self._architectures[code] = architecture
         self._learn(architecture, value)
 
+    def begin(
+        self, history: Sequence[tuple[Mapping[str, Option], float]], state: Mapping[str, Any] | None = None
+    ) -> None:
+        """Take over what an earlier search on this space found, before anything is proposed.
+
+        The best architectures of it are proposed first: what they are worth here is another matter. A strategy that
+        learns more of it says so.
+
+        Args:
+            history: Architectures and what they were worth there, larger is better.
+            state: ``get_state`` of the strategy of that search.
+
+        Raises:
+            ValueError: When an architecture is no point of the space, or the state is of another kind or size.
+        """
+        ranked = sorted(history, key=lambda pair: pair[1], reverse=True)
+        codes = [self.code(self.space.architecture(architecture)) for architecture, _ in ranked]
+        self._first = list(dict.fromkeys(codes))[: self.takes_over]
+
     @property
     def history(self) -> list[tuple[Architecture, Reward]]:
         """What was observed and did not fail, each architecture once with its last reward."""
@@ -148,6 +169,7 @@ class Strategy(ABC):
             "space": self._fingerprint(),
             "rng": self.rng.bit_generator.state,
             "known": [[code, list(r) if isinstance(r, tuple) else r] for code, r in self._known.items()],
+            **({"first": list(self._first)} if self._first else {}),
             **({} if self._warm_up is None else {"warm_up": self._warm_up.get_state()}),
             **self._get(),
         }
@@ -211,6 +233,12 @@ class Strategy(ABC):
         return code in self._known
 
     # Inner life
+
+    def _given(self) -> Architecture | None:
+        """What an earlier search or the warm-up wants to be proposed next, None when nothing is left of it."""
+        if self._first:
+            return self.decode(self._first.pop(0))
+        return None if self._warm_up is None else self._warm_up.suggest(self)
 
     def _take(self, architecture: Architecture, code: str) -> Architecture:
         self._known.setdefault(code, None)
@@ -313,6 +341,7 @@ class Strategy(ABC):
             if value is None and reward is not None:
                 raise ValueError(f"{reward!r} is no reward")
             self._known[code] = value
+        self._first = [self.code(self.decode(code)) for code in state.get("first", [])]
         if self._warm_up is not None:
             self._warm_up.set_state(state["warm_up"], self)
         self._set(state)

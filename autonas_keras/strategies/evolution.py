@@ -49,6 +49,7 @@ class RegularizedEvolution(Strategy):
                 f"Expected sample_size to be at most population_size, got {sample_size} of {population_size}."
             )
         self.children = check_count("children", children)
+        self.takes_over = max(1, self.population_size // 2)  # the others keep the population diverse
         if self.children > 1 and self.proxy is None:
             raise ValueError(
                 f"Expected a proxy, a function that ranks architectures, with children={children}, got None."

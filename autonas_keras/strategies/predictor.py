@@ -6,12 +6,12 @@ Search", AAAI 2021, algorithm 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from autonas_keras.spaces import Architecture, Space
+from autonas_keras.spaces import Architecture, Option, Space
 from autonas_keras.strategies.base import Reward, Strategy, check_count
 from autonas_keras.strategies.encoding import Encoder
 from autonas_keras.strategies.mutation import mutate_cell
@@ -87,6 +87,7 @@ class Predictor(Strategy):
         whole = list(space.enumerate()) if space.size <= self.candidates else []
         self._whole = self._encoder.indices(whole)
         self._seed = int(self.rng.integers(2**31))
+        self._earlier: dict[str, float] = {}  # by code, what an earlier search tells the model
         self._told: dict[bytes, np.ndarray] = {}  # what the proxy said, by encoder indices
         self._start()
 
@@ -100,8 +101,21 @@ class Predictor(Strategy):
         self._ready = False
         self._queue: list[np.ndarray] | None = None
 
+    def begin(
+        self, history: Sequence[tuple[Mapping[str, Option], float]], state: Mapping[str, Any] | None = None
+    ) -> None:
+        """Let the model learn from what an earlier search on this space found, so that none are drawn at random.
+
+        Rewards of different searches are compared by their standing within their own. What is observed here counts
+        instead of what was observed there.
+        """
+        super().begin(history)
+        codes = [self.code(self.space.architecture(architecture)) for architecture, _ in history]
+        values = targets([reward for _, reward in history]).tolist() if history else []
+        self._earlier = dict(zip(codes, values, strict=True))
+
     def _suggest(self) -> Architecture:
-        if len(self._log) < self.initial:
+        if len(self._log) < (1 if len(self._earlier) > 1 else self.initial):
             return self.space.sample(self.rng)
         if self._queue is None:
             self._queue = self._ranked()
@@ -155,13 +169,19 @@ class Predictor(Strategy):
             best[np.argpartition(-rewards, self.most // 2)[: self.most // 2]] = True
             rows = np.union1d(rows[best], rows[~best][-(self.most - self.most // 2) :])
         y = targets(rewards[rows])
+        highest = float(y.max())
         indices = np.array([self._indices[i] for i in rows])
+        seen = {code for code, _ in self._log[:count]}
+        earlier = {code: value for code, value in self._earlier.items() if code not in seen}
+        if earlier:
+            y = np.concatenate([y, list(earlier.values())])
+            indices = np.concatenate([indices, self._encoder.indices([self.decode(code) for code in earlier])])
         if self.features:
             said = self._said(indices)
             self._middle, self._spread = said.mean(axis=0), np.maximum(said.std(axis=0), 1e-9)
         x = self._columns(indices)
         self._surrogate.fit(x, y, (self._seed + count) % 2**31, count)
-        self._best, self._fitted, self._ready = float(y.max()), count, True
+        self._best, self._fitted, self._ready = highest, count, True
 
     def _columns(self, indices: np.ndarray) -> np.ndarray:
         """What the model is told of architectures, shape (architectures, columns)."""
@@ -191,6 +211,7 @@ class Predictor(Strategy):
             "fitted": self._fitted,
             "model_seed": self._seed,
             "surrogate": self._surrogate.get_state(),
+            **({"earlier": dict(self._earlier)} if self._earlier else {}),
         }
 
     def _set(self, state: Mapping[str, Any]) -> None:
@@ -201,3 +222,4 @@ class Predictor(Strategy):
         if not 0 <= self._fitted <= len(self._log):
             raise ValueError(f"{self._fitted} of {len(self._log)} observations fitted")
         self._surrogate.set_state(state["surrogate"])
+        self._earlier = {self.code(self.decode(code)): float(v) for code, v in state.get("earlier", {}).items()}

@@ -24,6 +24,7 @@ from autonas_keras.tasks.facts import check_objective, graph_facts
 from autonas_keras.tasks.results import Results
 from autonas_keras.tasks.targets import Labels, Numbers
 from autonas_keras.tuners import Method, Project, SearchTuner, Specialized, get_method
+from autonas_keras.tuners.warm_start import warm_start as read_warm_start
 
 
 class AutoModel(Results, auto_model.AutoModel):
@@ -47,6 +48,7 @@ class AutoModel(Results, auto_model.AutoModel):
         limits: Upper bounds of "params", "flops" and, with a table in ``latency``, "latency_ms" of a network.
         latency: The ``LatencyTable`` of the network that is built around the only searched block: of its space, and of
             images of its input.
+        warm_start: Folder of an earlier search on the same space, of other data or sizes, to start from; it is only read.
         **settings: Settings of the method, such as ``search_epochs=30``.
 
     Raises:
@@ -70,6 +72,7 @@ class AutoModel(Results, auto_model.AutoModel):
         space: str | Space | None = None,
         limits: Mapping[str, float] | None = None,
         latency: LatencyTable | None = None,
+        warm_start: str | Path | None = None,
         **settings: Any,
     ) -> None:
         # Not AutoKeras's __init__: it seeds NumPy's global generator, and takes seed 0 for none.
@@ -129,6 +132,7 @@ class AutoModel(Results, auto_model.AutoModel):
             "limits": self.limits,
             "objective": objective_fact,
             "seed": self.seed,
+            "warm_start": None if warm_start is None else str(warm_start),
         }
         if latency is not None:
             self._facts["latency"] = {"scale": latency.conditions.scale, **latency.milliseconds}
@@ -143,6 +147,8 @@ class AutoModel(Results, auto_model.AutoModel):
             seed=self.seed,
         )
         self.tuner.latency = latency
+        if warm_start is not None and not self._is_worker:
+            self.tuner.earlier = read_warm_start(warm_start, self._project, method.name)
 
     # The graph
 

@@ -22,12 +22,13 @@ from autonas_keras.blocks import Graph, Network
 from autonas_keras.blocks.isolation import forgotten_gradients, own_randomness
 from autonas_keras.evaluation import LatencyTable
 from autonas_keras.files import write_atomically
-from autonas_keras.oracles import DurableOracle, distributed
+from autonas_keras.oracles import DurableOracle, StrategyOracle, distributed
 from autonas_keras.spaces import Architecture
 from autonas_keras.tuners.limits import GraphCosts, check_feasible
 from autonas_keras.tuners.network import Plan, save_model, train
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method, default_epochs
+from autonas_keras.tuners.warm_start import WarmStart
 
 POLL = 1.0  # seconds between two looks of a worker for the final network
 
@@ -52,6 +53,7 @@ class SearchTuner(AutoTuner):
     shows_trials = True  # whether KerasTuner prints a table for each
     shared = True  # whether workers can run trials; else the chief runs them, and the workers wait
     latency: LatencyTable | None = None  # of the network around the searched block
+    earlier: WarmStart | None = None  # the search that this one starts from
 
     def __init__(
         self,
@@ -171,6 +173,10 @@ class SearchTuner(AutoTuner):
                 del self._data, self._validation
                 return self.history()
             self._declare()
+            if self.earlier is not None:
+                self.earlier.check(self.oracle.get_space())
+                if isinstance(self.oracle, StrategyOracle):
+                    self.oracle.begin(self.earlier.tried, self.earlier.state)
             self.save()
             self.oracle.verbose = verbose if self.shows_trials else 0
             self.on_search_begin()

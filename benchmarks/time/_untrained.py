@@ -19,7 +19,7 @@ MEAN, DEVIATION = (125.3, 123.0, 113.9), (63.0, 62.1, 66.7)  # of CIFAR-10's col
 def minibatch(count: int = 64) -> tuple[np.ndarray, np.ndarray]:
     """The first images of CIFAR-10, standardised, and their labels."""
     images = data.cifar10(count, 1)
-    x = (images.x_train.astype("float32") - np.float32(MEAN)) / np.float32(DEVIATION)
+    x = (images.x_train.astype("float32") - np.array(MEAN, "float32")) / np.array(DEVIATION, "float32")
     return x, images.y_train
 
 
