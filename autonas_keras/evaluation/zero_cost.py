@@ -37,11 +37,11 @@ def zero_cost(
     - "params", "flops": as ``model_costs`` counts them.
     - "synflow": natural logarithm of the sum over the kernels of ``|theta * dR/dtheta|``, where R is the sum of the
       outputs for an input of ones, with absolute weights, no biases, and no normalisation; in float64 (Tanaka et al.,
-      equation 1). It sees no data.
+      algorithm 1). It sees no data.
     - "nwot": ``log|det K|``, where K counts for two samples the rectifiers that are on for both or off for both
-      (Mellor et al., ICML 2021, equation 2).
+      (Mellor et al., ICML 2021).
     - "jacob_cov": minus the sum of ``log(v + k) + 1 / (v + k)`` over the eigenvalues v of the correlations of the
-      samples' gradients of the summed logits in the images (Mellor et al., version 1, equation 5; k is 1e-5).
+      samples' gradients of the summed logits in the images (Mellor et al., version 1; k is 1e-5).
     - "grad_norm": sum over the kernels of the norm of the loss's gradient.
     - "snip": sum over the kernels of ``|theta * dL/dtheta|``.
 

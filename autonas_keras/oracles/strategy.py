@@ -144,6 +144,15 @@ class StrategyOracle(DurableOracle):
             if self._id_to_hash[trial_id] == tried:
                 self.strategy.observe(architecture, self._reward(self.trials[trial_id]))
 
+    def asked(self, trial_id: str) -> str:
+        """What a trial under way tries, as a code of the strategy."""
+        return self._asked[trial_id]
+
+    def architecture(self, values: Mapping[str, Any]) -> Architecture:
+        """The architecture of the strategy's space that hyperparameters name."""
+        assert self._translation is not None
+        return self._translation.architecture(values)
+
     def values(self, architecture: Architecture) -> dict[str, Any]:
         """The hyperparameters of an architecture of the strategy's space, by name."""
         assert self._translation is not None

@@ -56,6 +56,16 @@ class RegularizedEvolution(Strategy):
             )
         self._population: deque[tuple[Architecture, float]] = deque(maxlen=self.population_size)
         self._started = 0
+        self._pair: tuple[Architecture, Architecture] | None = None  # the last child suggested and its parent
+        self._parents: dict[str, str] = {}  # codes of the parents of children under way
+
+    def parent_of(self, code: str) -> str | None:
+        """The code of the parent of a child under way; None for one that has none."""
+        return self._parents.get(code)
+
+    def alive(self) -> set[str]:
+        """The codes of the population, and of the parents of children under way."""
+        return {self.code(architecture) for architecture, _ in self._population} | set(self._parents.values())
 
     def _suggest(self) -> Architecture:
         if self._started < self.population_size or not self._population:
@@ -63,8 +73,11 @@ class RegularizedEvolution(Strategy):
         drawn = self.rng.integers(len(self._population), size=self.sample_size).tolist()
         parent = max((self._population[i] for i in drawn), key=lambda member: member[1])[0]
         if self.children == 1 or self.proxy is None:
-            return mutate_cell(self.space, parent, self.rng, self.identity)
-        return best_of(self.proxy, self._litter(parent))
+            child = mutate_cell(self.space, parent, self.rng, self.identity)
+        else:
+            child = best_of(self.proxy, self._litter(parent))
+        self._pair = child, parent
+        return child
 
     def _litter(self, parent: Architecture) -> list[Architecture]:
         """Children of a parent, each once, without those that may not be proposed while there are others."""
@@ -75,8 +88,11 @@ class RegularizedEvolution(Strategy):
 
     def _proposed(self, architecture: Architecture) -> None:
         self._started += 1
+        if self._pair is not None and self._pair[0] is architecture:
+            self._parents[self.code(architecture)] = self.code(self._pair[1])
 
     def _learn(self, architecture: Architecture, reward: Reward | None) -> None:
+        self._parents.pop(self.code(architecture), None)
         if reward is not None:
             self._population.append((architecture, reward))  # type: ignore[arg-type]
         elif len(self._population) < self.population_size:
@@ -92,9 +108,15 @@ class RegularizedEvolution(Strategy):
         }
 
     def _get(self) -> dict[str, Any]:
-        return {"population": [[self.code(a), reward] for a, reward in self._population], "started": self._started}
+        return {
+            "population": [[self.code(a), reward] for a, reward in self._population],
+            "started": self._started,
+            "parents": dict(self._parents),
+        }
 
     def _set(self, state: Mapping[str, Any]) -> None:
         members = [(self.decode(code), float(reward)) for code, reward in state["population"]]
+        pairs = state["parents"].items()
+        self._parents = {self.code(self.decode(a)): self.code(self.decode(b)) for a, b in pairs}
         self._population = deque(members, maxlen=self.population_size)
         self._started = int(state["started"])

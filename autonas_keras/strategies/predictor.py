@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from autonas_keras.spaces import Architecture, Option, Space
-from autonas_keras.strategies.base import Reward, Strategy, check_count
+from autonas_keras.strategies.base import Reward, Strategy, check_count, check_share
 from autonas_keras.strategies.encoding import Encoder
 from autonas_keras.strategies.mutation import mutate_cell
 from autonas_keras.strategies.surrogate import ACQUISITIONS, acquire, make_surrogate, targets
-from autonas_keras.strategies.vote import told
+from autonas_keras.strategies.vote import rank_vote, told
 
 # In larger spaces the luckiest of many independent draws is too often far from good: expected improvement found better
 # architectures there, and Thompson sampling found more optima of published tables.
@@ -48,6 +48,7 @@ class Predictor(Strategy):
         every: Observations between two fits; None leaves it to the predictor (1, and 5 for forests and objects).
         features: Whether the model is told what ``proxy`` says of an architecture too; it is asked once for each
             candidate, so where that takes time, let there be fewer.
+        screen: Share of the candidates that the model compares, those that ``proxy`` ranks best; 1 compares all.
         **kwargs: As ``Strategy`` takes them.
 
     Raises:
@@ -68,12 +69,15 @@ class Predictor(Strategy):
         most: int = 400,
         every: int | None = None,
         features: bool = False,
+        screen: float = 1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(space, **kwargs)
-        self.features = bool(features)
-        if self.features and self.proxy is None:
-            raise ValueError("Expected a proxy, a function of architectures, with features=True, got None.")
+        self.features, self.screen = bool(features), check_share("screen", screen)
+        if self.screen == 0:
+            raise ValueError("Expected screen to be above 0, got 0; nothing would be left to compare.")
+        if self.proxy is None and (self.features or self.screen < 1):
+            raise ValueError("Expected a proxy, a function of architectures, with features or screen, got None.")
         if acquisition is not None and acquisition not in ACQUISITIONS:
             raise ValueError(f"Expected an acquisition of {ACQUISITIONS} or None, got {acquisition!r}.")
         if isinstance(beta, bool) or not isinstance(beta, (int, float)) or not 0 <= beta < float("inf"):
@@ -140,6 +144,9 @@ class Predictor(Strategy):
         if due or not self._ready:
             self._fit(len(self._log) if due else self._fitted)
         found = self._whole if len(self._whole) else self._drawn()
+        if self.screen < 1:
+            votes = rank_vote(self._said(found))
+            found = found[np.argsort(-votes, kind="stable")[: max(1, round(self.screen * len(found)))]]
         mean, deviation = self._surrogate.predict(self._columns(found))
         acquisition = self.acquisition or ("thompson" if self.space.size <= DRAWN else "ei")
         wanted = acquire(acquisition, mean, deviation, self._best, self.beta, self.rng)
@@ -202,7 +209,7 @@ class Predictor(Strategy):
 
     def settings(self) -> dict[str, Any]:
         names = ["predictor", "encoding", "acquisition", "initial", "candidates", "mutations", "parents"]
-        names += ["beta", "most", "every", "features"]
+        names += ["beta", "most", "every", "features", "screen"]
         return {**super().settings(), **{name: getattr(self, name) for name in names}}
 
     def _get(self) -> dict[str, Any]:

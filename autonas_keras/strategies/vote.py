@@ -1,7 +1,7 @@
 """Choosing among architectures that were not trained, by what cheap proxies say of them.
 
-Reference: Abdelfattah, Mehrotra, Dudziak, Lane, "Zero-Cost Proxies for Lightweight NAS", ICLR 2021, sections 3.2 (vote)
-and 4.4 (warm-up and moves of a search).
+Reference: Abdelfattah, Mehrotra, Dudziak, Lane, "Zero-Cost Proxies for Lightweight NAS", ICLR 2021: their vote, and the
+warm-up and the moves of a search that they guide.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ from autonas_keras.training.controller import ControllerSampling, ControllerTrai
 from autonas_keras.training.first_weights import FirstWeights
 from autonas_keras.training.fit import fit_bilevel, fit_paths, fit_resumable, light_graphs
 from autonas_keras.training.handout import discrete_network, handed_out
+from autonas_keras.training.inheritance import inherit_weights
+from autonas_keras.training.net2net import deepen, widen
 from autonas_keras.training.paths import PathModel
 from autonas_keras.training.perturbation import select_by_perturbation
 from autonas_keras.training.sampling import FairSampling, Sampling, SandwichSampling, UniformSampling
@@ -35,14 +37,17 @@ __all__ = [
     "TrainingCheckpoint",
     "UniformSampling",
     "batches",
+    "deepen",
     "discrete_network",
     "fit_bilevel",
     "fit_paths",
     "fit_resumable",
     "handed_out",
+    "inherit_weights",
     "light_graphs",
     "phase_epochs",
     "select_by_perturbation",
     "shrinking_phases",
     "steps_per_epoch",
+    "widen",
 ]

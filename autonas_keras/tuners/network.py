@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class Plan:
         callbacks: Keras callbacks.
         verbose: As in keras.Model.fit.
         regularise: Whether drop-path, auxiliary head and cutout may be used.
+        begin: Called with the network before it is trained, to give it other weights.
     """
 
     method: Method
@@ -49,6 +50,7 @@ class Plan:
     callbacks: Sequence[keras.callbacks.Callback] = ()
     verbose: Any = 1
     regularise: bool = True
+    begin: Callable[[keras.Model], Any] | None = None
 
 
 def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, keras.callbacks.History]:
@@ -70,6 +72,8 @@ def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, ke
     with own_randomness(plan.seed), graph.building(network):
         plain = graph.assemble(hp)
     adapt(plain, x)
+    if plan.begin is not None:
+        plan.begin(plain)
     model, callbacks = plain, list(plan.callbacks)
     if special:
         drop_path = DropPath(0.0, plan.seed) if rate else None

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 from autonas_keras import oracles
 from autonas_keras.blocks import Graph
+from autonas_keras.oracles import distributed
+from autonas_keras.tuners.inheriting import Inheritance
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.proxies import GraphProxy
 from autonas_keras.tuners.trials import TrialMethod, TrialTuner
@@ -25,6 +27,8 @@ class StrategyMethod(TrialMethod):
 
     oracle_class: ClassVar[type[oracles.StrategyOracle]]
     renamed: ClassVar[Mapping[str, str]] = {}  # settings whose names the training of networks takes
+
+    not_of_oracle: ClassVar[tuple[str, ...]] = ()  # settings that say how its networks are trained
 
     warmup: int = 0
     warmup_sample: int | None = None
@@ -46,7 +50,7 @@ class StrategyMethod(TrialMethod):
 
     def oracle(self, **kwargs: Any) -> oracles.DurableOracle:
         training = {entry.name for entry in fields(TrialMethod)}
-        own = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name not in training}
+        own = {e.name: getattr(self, e.name) for e in fields(self) if e.name not in (*training, *self.not_of_oracle)}
         own |= {name: value for name, value in self.chosen(kwargs.get("max_trials")).items() if own[name] is None}
         settings = {self.renamed.get(name, name): value for name, value in own.items() if value is not None}
         return self.oracle_class(**settings, **kwargs)
@@ -73,16 +77,35 @@ class Evolution(StrategyMethod):
         sample_size: Those among which a parent is the best; a fifth of the population when None.
         identity: Probability that a cell stays as it is.
         children: Mutations of a parent, of which the one is trained that zero-cost proxies rank best.
+        inherit: Whether a child begins with the weights of its parent where their operations agree; each network is
+            then built by itself.
         **others: Those of ``StrategyMethod``.
     """
 
     name: ClassVar[str] = "evolution"
+    not_of_oracle: ClassVar[tuple[str, ...]] = ("inherit",)
     oracle_class = oracles.RegularizedEvolution
 
     population_size: int | None = None
     sample_size: int | None = None
     identity: float = 0.05
     children: int = 1
+    inherit: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.inherit and self.share_graph:
+            raise ValueError(
+                "Expected share_graph of None or False with inherit=True, got True; leave one of them out."
+            )
+
+    def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> TrialTuner:
+        if self.inherit and distributed.role() != "alone":
+            raise ValueError("Expected one process with inherit=True, got KERASTUNER_ORACLE_IP set; leave inherit out.")
+        tuner = super().make(hypermodel, project, limits, **kwargs)
+        if self.inherit:
+            tuner.inheritance = Inheritance(project.path / "inherited", tuner.oracle)
+        return tuner
 
     @property
     def asks_proxies(self) -> bool:

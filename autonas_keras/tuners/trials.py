@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +20,7 @@ from autonas_keras.blocks.isolation import own_randomness
 from autonas_keras.evaluation import meets, model_costs
 from autonas_keras.training import ScratchTraining, steps_per_epoch
 from autonas_keras.tuners.base import SearchTuner
+from autonas_keras.tuners.inheriting import Inheritance
 from autonas_keras.tuners.limits import GraphCosts
 from autonas_keras.tuners.network import Plan, train
 from autonas_keras.tuners.project import Project
@@ -32,6 +34,7 @@ class TrialTuner(SearchTuner):
     """Trains the network of every trial from scratch: built by itself, or in one supernet that all trials share."""
 
     method: TrialMethod
+    inheritance: Inheritance | None = None  # what gives children of an evolution the weights of their parents
     _scratch: ScratchTraining | None = None
     _decided = False  # whether there is to be such a supernet
 
@@ -70,6 +73,8 @@ class TrialTuner(SearchTuner):
             verbose=self._fit["verbose"],
             regularise=False,
         )
+        if self.inheritance is not None:
+            plan.begin = partial(self.inheritance.bequeath, trial.trial_id)
         history, costs = self._run(hp, plan)
         if not history.history.get(self.oracle.objective.name):
             raise FailedTrialError(
@@ -88,12 +93,14 @@ class TrialTuner(SearchTuner):
                 history = self._scratch.fit(architecture, plan.epochs, plan.callbacks, plan.verbose)
                 return history, self.costs.of(architecture)
         model, history = train(self.graph, hp, self._data, plan)
+        if self.inheritance is not None:
+            self.inheritance.keep(self.oracle.architecture(hp.values), model)
         return history, model_costs(model)
 
     def _shared(self, hp: Any, plan: Plan) -> ScratchTraining | None:
         """What trains the networks of all trials, None when each is to be built."""
         wanted = self.method.share_graph
-        if wanted is False or not self.method.shares or not shares(self.graph, hp):
+        if self.inheritance is not None or wanted is False or not self.method.shares or not shares(self.graph, hp):
             return None
         if self.costs is None:  # a worker has built nothing yet
             with own_randomness(self.seed), self.graph.building(self.final_network()):
@@ -111,6 +118,8 @@ class TrialTuner(SearchTuner):
 
     def on_trial_end(self, trial: Any) -> None:
         super().on_trial_end(trial)
+        if self.inheritance is not None:
+            self.inheritance.tidy()
         # Only now does the oracle know the result; a kill before this goes on from the checkpoints.
         shutil.rmtree(Path(self.get_trial_dir(trial.trial_id)) / "training", ignore_errors=True)
 
