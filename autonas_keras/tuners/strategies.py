@@ -205,8 +205,9 @@ class Predictor(StrategyMethod):
         acquisition: "thompson", "ei" or "ucb"; by the size of the space when None.
         initial: Random architectures first; a fifth of the trials, at most 20, when None.
         features: Whether the model is told what zero-cost proxies say of an architecture too.
-        candidates: Random architectures that it compares; 2,000 when None, with features, which take a second each, 30.
-        mutations: Mutations that it compares beside them; 300 when None, with features 30.
+        screen: Share of the architectures that the model compares, those that zero-cost proxies rank best; 1 for all.
+        candidates: Random architectures that it looks at; 2,000 when None, with proxies, which take a second each, 30.
+        mutations: Mutations that it looks at beside them; 300 when None, with proxies 30.
         **others: Those of ``StrategyMethod``.
     """
 
@@ -218,15 +219,17 @@ class Predictor(StrategyMethod):
     acquisition: str | None = None
     initial: int | None = None
     features: bool = False
+    screen: float = 1.0
     candidates: int | None = None
     mutations: int | None = None
 
     @property
     def asks_proxies(self) -> bool:
-        return super().asks_proxies or self.features
+        return super().asks_proxies or self.features or self.screen != 1
 
     def chosen(self, max_trials: int | None) -> dict[str, Any]:
-        few = {"candidates": 30, "mutations": 30} if self.features else {"candidates": None, "mutations": None}
+        asked = self.features or self.screen != 1
+        few = {"candidates": 30, "mutations": 30} if asked else {"candidates": None, "mutations": None}
         return {"initial": 20 if max_trials is None else min(20, max(3, max_trials // 5)), **few}
 
 
