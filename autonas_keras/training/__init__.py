@@ -9,6 +9,7 @@ from autonas_keras.training.fit import fit_bilevel, fit_paths, fit_resumable, li
 from autonas_keras.training.handout import discrete_network, handed_out
 from autonas_keras.training.inheritance import inherit_weights
 from autonas_keras.training.net2net import deepen, widen
+from autonas_keras.training.pace import Deadline, Pace, count_epochs, path_seconds, step_seconds
 from autonas_keras.training.paths import PathModel
 from autonas_keras.training.perturbation import select_by_perturbation
 from autonas_keras.training.sampling import FairSampling, Sampling, SandwichSampling, UniformSampling
@@ -23,9 +24,11 @@ __all__ = [
     "BilevelModel",
     "ControllerSampling",
     "ControllerTraining",
+    "Deadline",
     "ExponentialToConstant",
     "FairSampling",
     "FirstWeights",
+    "Pace",
     "PathModel",
     "Phase",
     "Sampling",
@@ -38,6 +41,7 @@ __all__ = [
     "UniformSampling",
     "batches",
     "deepen",
+    "count_epochs",
     "discrete_network",
     "fit_bilevel",
     "fit_paths",
@@ -45,9 +49,11 @@ __all__ = [
     "handed_out",
     "inherit_weights",
     "light_graphs",
+    "path_seconds",
     "phase_epochs",
     "select_by_perturbation",
     "shrinking_phases",
+    "step_seconds",
     "steps_per_epoch",
     "widen",
 ]

@@ -31,17 +31,21 @@ class Inheritance:
 
     def __init__(self, folder: Path, oracle: StrategyOracle) -> None:
         self.folder, self.oracle = folder, oracle
+        self._model: keras.Model | None = None  # the network under way
 
     def bequeath(self, trial_id: str, model: keras.Model) -> int:
         """Give the network of a trial the weights of its parent where they agree; the number of its layers that do."""
+        self._model = model
         parent = self._strategy().parent_of(self.oracle.asked(trial_id))
         file = None if parent is None else self._file(self._strategy().decode(parent))
         if file is None or not file.exists():
             return 0  # a random architecture, or one whose parent was known before
         return inherit_weights(model, _read(file))
 
-    def keep(self, architecture: Mapping[str, Any], model: keras.Model) -> None:
-        """Keep the weights of a network that was trained."""
+    def keep(self, architecture: Mapping[str, Any]) -> None:
+        """Keep the weights of the network under way, which was trained."""
+        model, self._model = self._model, None
+        assert model is not None
         self.folder.mkdir(exist_ok=True)
         arrays = {
             f"{layer.name}/{place}": weight
