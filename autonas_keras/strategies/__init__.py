@@ -15,7 +15,7 @@ from autonas_keras.strategies.predictor import Predictor
 from autonas_keras.strategies.random import RandomSearch
 from autonas_keras.strategies.rewards import mnasnet_reward
 from autonas_keras.strategies.search import SearchResult, search
-from autonas_keras.strategies.vote import Proxy, rank_vote
+from autonas_keras.strategies.vote import Scorer, rank_vote
 
 __all__ = [
     "NSGA2",
@@ -25,7 +25,7 @@ __all__ = [
     "LocalSearch",
     "PredictedWorth",
     "Predictor",
-    "Proxy",
+    "Scorer",
     "RandomSearch",
     "RegularizedEvolution",
     "Reinforce",

@@ -13,7 +13,7 @@ import numpy as np
 from autonas_keras.spaces import Architecture, Option, Space
 from autonas_keras.strategies.mutation import mutate_decision
 from autonas_keras.strategies.pareto import compromise
-from autonas_keras.strategies.vote import Proxy, make_warm_up
+from autonas_keras.strategies.vote import Scorer, make_warm_up
 
 DRAWS = 500  # suggestions in a row that may be dropped before what is left is looked for without the strategy
 REFUSALS = 200  # of these, so many may be dropped for being beyond the limits
@@ -42,13 +42,13 @@ class Strategy(ABC):
             reward that is known.
         limits: Upper bounds by name of what ``costs`` counts; nothing beyond them is proposed.
         costs: Function that counts costs of an architecture, such as {"params": 1e6}.
-        proxy: Function of a list of architectures that says cheaply, by one or more numbers for each, which are better.
-        warmup: So many first proposals are those that the proxy ranks best in a random sample.
+        scorer: Function of a list of architectures that says cheaply, by one or more numbers for each, which are better.
+        warmup: So many first proposals are those that the scorer ranks best in a random sample.
         warmup_sample: Architectures of that sample; five times as many when None.
 
     Raises:
         ValueError: When limits are given without costs, or name a cost that ``costs`` does not count, or a warm-up
-            without a proxy.
+            without a scorer.
         TypeError: When ``space`` is not a Space.
     """
 
@@ -63,7 +63,7 @@ class Strategy(ABC):
         unique: bool = True,
         limits: Mapping[str, float] | None = None,
         costs: Costs | None = None,
-        proxy: Proxy | None = None,
+        scorer: Scorer | None = None,
         warmup: int = 0,
         warmup_sample: int | None = None,
     ) -> None:
@@ -72,8 +72,8 @@ class Strategy(ABC):
         check_seed(seed)
         self.space, self.seed, self.unique = space, seed, bool(unique)
         self.limits, self.costs = check_limits(limits, costs), costs
-        self.proxy, self.warmup, self.warmup_sample = proxy, warmup, warmup_sample
-        self._warm_up = make_warm_up(proxy, warmup, warmup_sample)
+        self.scorer, self.warmup, self.warmup_sample = scorer, warmup, warmup_sample
+        self._warm_up = make_warm_up(scorer, warmup, warmup_sample)
         self._first: list[str] = []  # codes that an earlier search gave, the next to propose first
         self.rng = np.random.default_rng(seed)
         # What was proposed or observed, by its code: None while under way, () when it failed.
@@ -357,7 +357,7 @@ class Strategy(ABC):
             "unique": self.unique,
             "limits": dict(self.limits) or None,
             "costs": self.costs,
-            "proxy": self.proxy,
+            "scorer": self.scorer,
             "warmup": self.warmup,
             "warmup_sample": self.warmup_sample,
         }

@@ -24,11 +24,11 @@ class RegularizedEvolution(Strategy):
         population_size: Architectures alive; so many random ones come first.
         sample_size: Architectures drawn with replacement, the best of which is the parent.
         identity: Probability that a cell stays as it is in a mutation; such a child is proposed only with repeats.
-        children: Mutations of the parent, of which the one that ``proxy`` ranks best is proposed.
+        children: Mutations of the parent, of which the one that ``scorer`` ranks best is proposed.
         **kwargs: As ``Strategy`` takes them.
 
     Raises:
-        ValueError: When there are several children without a proxy, ``sample_size`` is above ``population_size``, a number is not positive or no probability.
+        ValueError: When there are several children without a scorer, ``sample_size`` is above ``population_size``, a number is not positive or no probability.
     """
 
     def __init__(
@@ -50,9 +50,9 @@ class RegularizedEvolution(Strategy):
             )
         self.children = check_count("children", children)
         self.takes_over = max(1, self.population_size // 2)  # the others keep the population diverse
-        if self.children > 1 and self.proxy is None:
+        if self.children > 1 and self.scorer is None:
             raise ValueError(
-                f"Expected a proxy, a function that ranks architectures, with children={children}, got None."
+                f"Expected a scorer, a function that ranks architectures, with children={children}, got None."
             )
         self._population: deque[tuple[Architecture, float]] = deque(maxlen=self.population_size)
         self._started = 0
@@ -72,10 +72,10 @@ class RegularizedEvolution(Strategy):
             return self.space.sample(self.rng)
         drawn = self.rng.integers(len(self._population), size=self.sample_size).tolist()
         parent = max((self._population[i] for i in drawn), key=lambda member: member[1])[0]
-        if self.children == 1 or self.proxy is None:
+        if self.children == 1 or self.scorer is None:
             child = mutate_cell(self.space, parent, self.rng, self.identity)
         else:
-            child = best_of(self.proxy, self._litter(parent))
+            child = best_of(self.scorer, self._litter(parent))
         self._pair = child, parent
         return child
 

@@ -21,7 +21,7 @@ from autonas_keras.strategies.vote import rank_vote, told
 # In larger spaces the luckiest of many independent draws is too often far from good: expected improvement found better
 # architectures there, and Thompson sampling found more optima of published tables.
 DRAWN = 1_000_000
-FARTHEST = 3.0  # standard deviations that what a proxy says counts as at most
+FARTHEST = 3.0  # standard deviations that what a scorer says counts as at most
 
 
 class Predictor(Strategy):
@@ -46,13 +46,13 @@ class Predictor(Strategy):
         beta: Weight of the standard deviation in "ucb".
         most: Most observations that the model is fitted to: half the best, half the latest of the others.
         every: Observations between two fits; None leaves it to the predictor (1, and 5 for forests and objects).
-        features: Whether the model is told what ``proxy`` says of an architecture too; it is asked once for each
+        features: Whether the model is told what ``scorer`` says of an architecture too; it is asked once for each
             candidate, so where that takes time, let there be fewer.
-        screen: Share of the candidates that the model compares, those that ``proxy`` ranks best; 1 compares all.
+        screen: Share of the candidates that the model compares, those that ``scorer`` ranks best; 1 compares all.
         **kwargs: As ``Strategy`` takes them.
 
     Raises:
-        ValueError: When a name is unknown, a number not positive or no probability, or there is no proxy for features.
+        ValueError: When a name is unknown, a number not positive or no probability, or there is no scorer for features.
     """
 
     def __init__(
@@ -76,8 +76,8 @@ class Predictor(Strategy):
         self.features, self.screen = bool(features), check_share("screen", screen)
         if self.screen == 0:
             raise ValueError("Expected screen to be above 0, got 0; nothing would be left to compare.")
-        if self.proxy is None and (self.features or self.screen < 1):
-            raise ValueError("Expected a proxy, a function of architectures, with features or screen, got None.")
+        if self.scorer is None and (self.features or self.screen < 1):
+            raise ValueError("Expected a scorer, a function of architectures, with features or screen, got None.")
         if acquisition is not None and acquisition not in ACQUISITIONS:
             raise ValueError(f"Expected an acquisition of {ACQUISITIONS} or None, got {acquisition!r}.")
         if isinstance(beta, bool) or not isinstance(beta, (int, float)) or not 0 <= beta < float("inf"):
@@ -92,7 +92,7 @@ class Predictor(Strategy):
         self._whole = self._encoder.indices(whole)
         self._seed = int(self.rng.integers(2**31))
         self._earlier: dict[str, float] = {}  # by code, what an earlier search tells the model
-        self._told: dict[bytes, np.ndarray] = {}  # what the proxy said, by encoder indices
+        self._told: dict[bytes, np.ndarray] = {}  # what the scorer said, by encoder indices
         self._start()
 
     def _start(self) -> None:
@@ -199,11 +199,11 @@ class Predictor(Strategy):
         return np.concatenate([encoded, scaled], axis=1)
 
     def _said(self, indices: np.ndarray) -> np.ndarray:
-        """What the proxy says of architectures, shape (architectures, proxies); it is asked once for each."""
+        """What the scorer says of architectures, shape (architectures, proxies); it is asked once for each."""
         new = {row.tobytes(): row for row in indices if row.tobytes() not in self._told}
         if new:
-            assert self.proxy is not None
-            said = told(self.proxy, [self.space.decode(row) for row in new.values()])
+            assert self.scorer is not None
+            said = told(self.scorer, [self.space.decode(row) for row in new.values()])
             self._told.update(zip(new, said, strict=True))
         return np.stack([self._told[row.tobytes()] for row in indices])
 

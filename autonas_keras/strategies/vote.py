@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TRIES, MOST = 20, 1_000  # random draws for each architecture of a sample, and in all
 
 # What proxies say of architectures, larger is better: shape (architectures,) or (architectures, proxies).
-Proxy = Callable[[Sequence[Architecture]], Any]
+Scorer = Callable[[Sequence[Architecture]], Any]
 
 
 def rank_vote(scores: np.ndarray) -> np.ndarray:
@@ -37,47 +37,47 @@ def rank_vote(scores: np.ndarray) -> np.ndarray:
     return ranks / (table.shape[1] * max(1, len(table) - 1))
 
 
-def told(proxy: Proxy, architectures: Sequence[Architecture]) -> np.ndarray:
-    """What a proxy says of architectures, shape (architectures, proxies).
+def told(scorer: Scorer, architectures: Sequence[Architecture]) -> np.ndarray:
+    """What a scorer says of architectures, shape (architectures, proxies).
 
     Raises:
         ValueError: When it is not a finite number or row for each.
     """
-    found = np.asarray(proxy(architectures), dtype=float)
+    found = np.asarray(scorer(architectures), dtype=float)
     found = found[:, None] if found.ndim == 1 else found
     if found.ndim != 2 or len(found) != len(architectures) or not np.isfinite(found).all():
         raise ValueError(
-            f"Expected a proxy that gives a finite number or row for each of {len(architectures)} architectures, got "
+            f"Expected a scorer that gives a finite number or row for each of {len(architectures)} architectures, got "
             f"shape {found.shape}{'' if np.isfinite(found).all() else ' with numbers that are not finite'}."
         )
     return found
 
 
-def best_of(proxy: Proxy, architectures: Sequence[Architecture]) -> Architecture:
+def best_of(scorer: Scorer, architectures: Sequence[Architecture]) -> Architecture:
     """The architecture that the vote ranks first, the first of equal ones."""
     if len(architectures) == 1:
         return architectures[0]
-    return architectures[int(np.argmax(rank_vote(told(proxy, architectures))))]
+    return architectures[int(np.argmax(rank_vote(told(scorer, architectures))))]
 
 
 class WarmUp:
     """The first proposals of a strategy: of a random sample those that the vote ranks first.
 
     Args:
-        proxy: What ranks them.
+        scorer: What ranks them.
         count: Proposals.
         sample: Architectures of the sample.
     """
 
-    def __init__(self, proxy: Proxy, count: int, sample: int) -> None:
-        self.proxy, self.count, self.sample = proxy, count, sample
+    def __init__(self, scorer: Scorer, count: int, sample: int) -> None:
+        self.scorer, self.count, self.sample = scorer, count, sample
         self._queue: list[str] | None = None
 
     def suggest(self, strategy: Strategy) -> Architecture | None:
         """The next of them, None when they have all been suggested."""
         if self._queue is None:
             drawn = self._drawn(strategy)
-            votes = rank_vote(told(self.proxy, drawn)) if drawn else np.zeros(0)
+            votes = rank_vote(told(self.scorer, drawn)) if drawn else np.zeros(0)
             self._queue = [strategy.code(drawn[i]) for i in np.argsort(-votes, kind="stable")[: self.count]]
         return strategy.decode(self._queue.pop(0)) if self._queue else None
 
@@ -103,22 +103,22 @@ class WarmUp:
         self._queue = None if queue is None else [strategy.code(strategy.decode(code)) for code in queue]
 
 
-def make_warm_up(proxy: Proxy | None, warmup: int, sample: int | None) -> WarmUp | None:
+def make_warm_up(scorer: Scorer | None, warmup: int, sample: int | None) -> WarmUp | None:
     """The warm-up of checked settings, None for none.
 
     Raises:
-        ValueError: When there is no proxy for it, or the sample is smaller than what is taken of it.
+        ValueError: When there is no scorer for it, or the sample is smaller than what is taken of it.
     """
     for name, value, least in (("warmup", warmup, 0), ("warmup_sample", 1 if sample is None else sample, 1)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise ValueError(f"Expected {name} to be an integer of {least} or more, got {value!r}.")
-    if proxy is not None and not callable(proxy):
-        raise ValueError(f"Expected proxy to be a function of architectures, got {proxy!r}.")
+    if scorer is not None and not callable(scorer):
+        raise ValueError(f"Expected scorer to be a function of architectures, got {scorer!r}.")
     if not warmup:
         return None
-    if proxy is None:
-        raise ValueError("Expected a proxy, a function that ranks architectures, with warmup, got None.")
+    if scorer is None:
+        raise ValueError("Expected a scorer, a function that ranks architectures, with warmup, got None.")
     size = 5 * warmup if sample is None else sample
     if size < warmup:
         raise ValueError(f"Expected warmup_sample of {warmup} or more, of which warmup takes so many, got {sample}.")
-    return WarmUp(proxy, int(warmup), int(size))
+    return WarmUp(scorer, int(warmup), int(size))

@@ -11,8 +11,8 @@ from autonas_keras.blocks import Graph
 from autonas_keras.oracles import distributed
 from autonas_keras.tuners.inheriting import Inheritance
 from autonas_keras.tuners.project import Project
-from autonas_keras.tuners.proxies import GraphProxy
 from autonas_keras.tuners.trials import TrialMethod, TrialTuner
+from autonas_keras.tuners.zero_cost import GraphScorer
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class StrategyMethod(TrialMethod):
         # A space that is fitted to the images is read from the hyperparameters once they are declared.
         fixed = hypermodel.searched and all(block.fixed for block in hypermodel.searched)
         space = hypermodel.space if fixed else None
-        proxy = GraphProxy() if self.asks_proxies else None
-        tuner = super().make(hypermodel, project, limits, space=space, proxy=proxy, **kwargs)
-        if proxy is not None:
-            proxy.attach(tuner)
+        scorer = GraphScorer() if self.asks_scorer else None
+        tuner = super().make(hypermodel, project, limits, space=space, scorer=scorer, **kwargs)
+        if scorer is not None:
+            scorer.attach(tuner)
         return tuner
 
     @property
-    def asks_proxies(self) -> bool:
+    def asks_scorer(self) -> bool:
         """Whether the strategy asks zero-cost proxies."""
         return bool(self.warmup)
 
@@ -108,8 +108,8 @@ class Evolution(StrategyMethod):
         return tuner
 
     @property
-    def asks_proxies(self) -> bool:
-        return super().asks_proxies or self.children != 1
+    def asks_scorer(self) -> bool:
+        return super().asks_scorer or self.children != 1
 
     def chosen(self, max_trials: int | None) -> dict[str, Any]:
         size = _population(max_trials, 50) if self.population_size is None else self.population_size
@@ -224,8 +224,8 @@ class Predictor(StrategyMethod):
     mutations: int | None = None
 
     @property
-    def asks_proxies(self) -> bool:
-        return super().asks_proxies or self.features or self.screen != 1
+    def asks_scorer(self) -> bool:
+        return super().asks_scorer or self.features or self.screen != 1
 
     def chosen(self, max_trials: int | None) -> dict[str, Any]:
         asked = self.features or self.screen != 1

@@ -23,10 +23,12 @@ def minibatch(count: int = 64) -> tuple[np.ndarray, np.ndarray]:
     return x, images.y_train
 
 
-def network(space: CellSpace, architecture: Mapping[str, Any], seed: int) -> keras.Model:
-    """The network of an architecture for CIFAR-10, with weights of a seed."""
+def network(
+    space: CellSpace, architecture: Mapping[str, Any], seed: int, shape: tuple[int, ...] = (32, 32, 3)
+) -> keras.Model:
+    """The network of an architecture for images of ten classes that ends in logits, with weights of a seed."""
     with own_randomness(seed), fresh_names():
-        x = keras.Input((32, 32, 3))
+        x = keras.Input(shape)
         cells = {kind: space.cell(architecture, kind) for kind in space.cell_types}
-        features = keras.layers.GlobalAveragePooling2D()(cell_network(x, cells, space))
-        return keras.Model(x, keras.layers.Dense(10)(features))
+        features = keras.layers.GlobalAveragePooling2D(name="pool")(cell_network(x, cells, space))
+        return keras.Model(x, keras.layers.Dense(10, name="logits")(features))

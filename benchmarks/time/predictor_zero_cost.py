@@ -29,11 +29,11 @@ def run(seeds: Sequence[int] = (0,)) -> Iterator[dict[str, Any]]:
         scores = proxies(pd.read_csv(path), seed)
         asked = time.process_time() - start
 
-        def proxy(architectures: Sequence[Architecture], scores: dict[str, Any] = scores) -> np.ndarray:
+        def scorer(architectures: Sequence[Architecture], scores: dict[str, Any] = scores) -> np.ndarray:
             return np.array([scores[str(architecture)] for architecture in architectures])
 
         def guided(space: Space, seed: int | None = None) -> Strategy:
-            return Predictor(space, seed=seed, initial=10, proxy=proxy, warmup=10, warmup_sample=50, screen=0.2)
+            return Predictor(space, seed=seed, initial=10, scorer=scorer, warmup=10, warmup_sample=50, screen=0.2)
 
         factories: dict[str, Any] = {"predictor_zero_cost": guided, "predictor": Predictor, "local_search": LocalSearch}
         for name, factory in factories.items():

@@ -39,7 +39,7 @@ class TestWarmUp(StrategyTestCase):
     beats_random = False
 
     def strategy(self, space: Any, seed: int | None = 0, **kwargs: Any) -> Strategy:
-        return RandomSearch(space, seed=seed, **{"proxy": zero, "warmup": 6, **kwargs})
+        return RandomSearch(space, seed=seed, **{"scorer": zero, "warmup": 6, **kwargs})
 
 
 def zero(architectures: Sequence[Architecture]) -> np.ndarray:
@@ -56,7 +56,7 @@ def test_the_vote_is_the_mean_rank_and_equal_scores_share_one() -> None:
 @pytest.mark.parametrize("kind", [RandomSearch, RegularizedEvolution, Genetic, LocalSearch, Predictor])
 def test_the_first_proposals_are_the_best_of_a_sample(kind: type[Strategy]) -> None:
     asked = Asked()
-    strategy = kind(LARGE, seed=0, proxy=asked, warmup=4, warmup_sample=50)
+    strategy = kind(LARGE, seed=0, scorer=asked, warmup=4, warmup_sample=50)
     found = [strategy.propose() for _ in range(6)]
     assert len(asked.seen) == len(set(asked.seen)) == 50
     ranked = sorted(asked.seen, key=lambda architecture: -sum(map(int, architecture.values())))
@@ -68,7 +68,7 @@ def test_a_warm_up_keeps_the_limits_and_goes_on_from_its_state() -> None:
     def costs(architecture: Any) -> dict[str, float]:
         return {"sum": float(sum(map(int, architecture.values()))) + 1}
 
-    settings: dict[str, Any] = {"proxy": digits, "warmup": 5, "limits": {"sum": 40}, "costs": costs, "seed": 0}
+    settings: dict[str, Any] = {"scorer": digits, "warmup": 5, "limits": {"sum": 40}, "costs": costs, "seed": 0}
     one, other = RegularizedEvolution(LARGE, 5, 2, **settings), RegularizedEvolution(LARGE, 5, 2, **settings)
     first = [one.propose() for _ in range(2)]
     assert all(sum(map(int, a.values())) <= 39 for a in first if a is not None)
@@ -79,7 +79,7 @@ def test_a_warm_up_keeps_the_limits_and_goes_on_from_its_state() -> None:
 def test_of_several_children_the_best_by_the_proxy_is_proposed() -> None:
     gains = []
     for children in (1, 8):
-        strategy = RegularizedEvolution(LARGE, 2, 1, children=children, proxy=digits, seed=0)
+        strategy = RegularizedEvolution(LARGE, 2, 1, children=children, scorer=digits, seed=0)
         for _ in range(2):
             start = strategy.propose()
             assert start is not None
@@ -90,7 +90,7 @@ def test_of_several_children_the_best_by_the_proxy_is_proposed() -> None:
 
 
 def test_a_screened_model_compares_what_the_proxy_ranks_first() -> None:
-    strategy = Predictor(LARGE, initial=3, candidates=200, mutations=0, proxy=digits, screen=0.05, seed=0)
+    strategy = Predictor(LARGE, initial=3, candidates=200, mutations=0, scorer=digits, screen=0.05, seed=0)
     for _ in range(3):
         architecture = strategy.propose()
         assert architecture is not None
@@ -103,7 +103,9 @@ def test_a_model_learns_from_features_what_decisions_do_not_say() -> None:
     def parity(architectures: Sequence[Architecture]) -> np.ndarray:
         return np.array([sum(map(int, a.values())) % 2 for a in architectures], float)
 
-    strategy = Predictor(SIXTEEN, "linear", acquisition="ucb", beta=0.0, initial=6, proxy=parity, features=True, seed=0)
+    strategy = Predictor(
+        SIXTEEN, "linear", acquisition="ucb", beta=0.0, initial=6, scorer=parity, features=True, seed=0
+    )
     found = []
     for _ in range(9):
         architecture = strategy.propose()
@@ -111,7 +113,7 @@ def test_a_model_learns_from_features_what_decisions_do_not_say() -> None:
         found.append(parity([architecture])[0])
         strategy.observe(architecture, float(found[-1]))
     assert found[6:] == [1, 1, 1]
-    again = Predictor(SIXTEEN, "linear", acquisition="ucb", beta=0.0, initial=6, proxy=parity, features=True, seed=0)
+    again = Predictor(SIXTEEN, "linear", acquisition="ucb", beta=0.0, initial=6, scorer=parity, features=True, seed=0)
     again.set_state(json.loads(json.dumps(strategy.get_state())))
     assert again.propose() == strategy.propose()
 
@@ -119,15 +121,15 @@ def test_a_model_learns_from_features_what_decisions_do_not_say() -> None:
 @pytest.mark.parametrize(
     ("kind", "settings", "message"),
     [
-        (RandomSearch, {"warmup": 3}, "Expected a proxy"),
-        (RandomSearch, {"warmup": 3, "proxy": digits, "warmup_sample": 2}, "warmup_sample of 3 or more"),
-        (RandomSearch, {"warmup": -1, "proxy": digits}, "warmup to be an integer of 0 or more"),
-        (RandomSearch, {"proxy": "synflow"}, "proxy to be a function"),
-        (RegularizedEvolution, {"children": 3}, "Expected a proxy"),
+        (RandomSearch, {"warmup": 3}, "Expected a scorer"),
+        (RandomSearch, {"warmup": 3, "scorer": digits, "warmup_sample": 2}, "warmup_sample of 3 or more"),
+        (RandomSearch, {"warmup": -1, "scorer": digits}, "warmup to be an integer of 0 or more"),
+        (RandomSearch, {"scorer": "synflow"}, "scorer to be a function"),
+        (RegularizedEvolution, {"children": 3}, "Expected a scorer"),
         (RegularizedEvolution, {"children": 0}, "children to be an integer of 1 or more"),
-        (Predictor, {"features": True}, "Expected a proxy"),
-        (Predictor, {"screen": 0.5}, "Expected a proxy"),
-        (Predictor, {"screen": 0, "proxy": digits}, "screen to be above 0"),
+        (Predictor, {"features": True}, "Expected a scorer"),
+        (Predictor, {"screen": 0.5}, "Expected a scorer"),
+        (Predictor, {"screen": 0, "scorer": digits}, "screen to be above 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(kind: Any, settings: dict[str, Any], message: str) -> None:

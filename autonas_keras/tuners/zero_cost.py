@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SAMPLES = 64  # of the minibatch, as published
 
 
-class GraphProxy:
+class GraphScorer:
     """Builds the network of an architecture, untrained, and asks synflow, nwot and jacob_cov; each network once.
 
     What was said is kept in the project, so that a search that goes on asks for nothing again.
@@ -34,7 +34,7 @@ class GraphProxy:
     def attach(self, tuner: SearchTuner) -> None:
         """Answer for the networks and the data of a tuner from now on."""
         self._tuner = tuner
-        self._file = tuner.project.path / "proxies.json"
+        self._file = tuner.project.path / "zero_cost.json"
         if self._file.exists():
             self._known = json.loads(self._file.read_text())
 
