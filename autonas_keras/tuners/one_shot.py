@@ -308,6 +308,8 @@ class OneShotTuner(SharedTuner):
             weight_decay=method.search_weight_decay,
             **self.graph.compile_arguments(),
         )
+        if self.earlier is not None:
+            self.earlier.give_weights(model)
         return model
 
     def _paths(self) -> int:
@@ -343,6 +345,8 @@ class EnasTuner(OneShotTuner):
         method = self.method
         warmup = epochs // 5 if method.warmup_epochs is None else method.warmup_epochs
         self._controller = method.controller(self.graph.space, self.seed)
+        if self.earlier is not None and "parameters" in (self.earlier.state or {}):
+            self._controller.begin([], self.earlier.state)
         x, y = self._judged()
         size = min(method.search_batch_size, len(tree.flatten(x)[0]))
         judge = InheritedScore(model, None, (x, y), size)
