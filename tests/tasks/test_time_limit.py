@@ -71,7 +71,7 @@ def test_the_method_is_chosen_kept_and_told_and_the_limit_is_kept(
 ) -> None:
     x, y = digits(200)
     clf = ImageClassifier(
-        directory=tmp_path, seed=0, metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        directory=tmp_path, seed=0, metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")]
     )
     start = time.process_time()
     clf.fit(x, y, batch_size=16, verbose=1, time_limit=8)
