@@ -20,6 +20,7 @@ from autokeras.utils.utils import to_snake_case
 
 from autonas_keras.blocks.heads import RegressionHead
 from autonas_keras.blocks.isolation import fresh_names
+from autonas_keras.blocks.recipe import IMAGES, Recipe
 from autonas_keras.blocks.searched import Network, SearchedBlock
 from autonas_keras.files import write_atomically
 from autonas_keras.layers import normalised_table
@@ -69,6 +70,12 @@ class Graph(graph_module.Graph):
     def searched(self) -> list[SearchedBlock]:
         """The blocks whose architecture is searched, in the order of the graph."""
         return [part for part in self.blocks if isinstance(part, SearchedBlock)]
+
+    @property
+    def recipe(self) -> Recipe:
+        """How a network of the graph is trained, where nobody says: as its searched blocks ask if they agree."""
+        asked = {part.recipe for part in self.searched}
+        return asked.pop() if len(asked) == 1 else IMAGES
 
     @property
     def space(self) -> JoinedSpace:

@@ -18,6 +18,7 @@ from autonas_keras.layers.operations import (
 )
 from autonas_keras.layers.picking import Picked, Picker
 from autonas_keras.layers.tables import normalised_table
+from autonas_keras.layers.tabular import tabular_network
 from autonas_keras.layers.training import depthwise_slope, faster_training, on_processor
 from autonas_keras.layers.weights import copy_weights, initialize_weights, initializers
 
@@ -50,4 +51,5 @@ __all__ = [
     "operation_model",
     "register_operation",
     "relu_conv_bn",
+    "tabular_network",
 ]

@@ -20,6 +20,7 @@ from autonas_keras.spaces.operations import (
     known_operations,
 )
 from autonas_keras.spaces.space import JoinedSpace, Space, close_names
+from autonas_keras.spaces.tabular import TABULAR_OPERATIONS, TabularSpace
 
 __all__ = [
     "DARTS_OPERATIONS",
@@ -30,6 +31,7 @@ __all__ = [
     "NASBENCH201_OPERATIONS",
     "NASNET_OPERATIONS",
     "SPACES",
+    "TABULAR_OPERATIONS",
     "Architecture",
     "Cell",
     "CellSpace",
@@ -44,6 +46,7 @@ __all__ = [
     "MobileSpace",
     "Option",
     "Space",
+    "TabularSpace",
     "canonical",
     "close_names",
     "from_enas_arc",

@@ -9,13 +9,13 @@ from typing import Any
 import keras
 import numpy as np
 import tree
-from autokeras import analysers, auto_model, nodes, pipeline
+from autokeras import analysers, auto_model, pipeline
 from autokeras.engine import io_hypermodel
 from autokeras.engine.head import Head
 from autokeras.engine.node import Node
 from autokeras.engine.tuner import AutoTuner
 
-from autonas_keras.blocks import Graph, Merge, Normalization, RegressionHead, searched_block
+from autonas_keras.blocks import DEFAULTS, Graph, Merge, RegressionHead, default_block, searched_block
 from autonas_keras.evaluation import LatencyTable, check_limits
 from autonas_keras.oracles import distributed
 from autonas_keras.spaces import Space
@@ -86,7 +86,8 @@ class AutoModel(Results, auto_model.AutoModel):
             raise ValueError(f"Expected seed to be an integer that is not negative, got {seed!r}.")
         foreign = tuner if isinstance(tuner, type) and issubclass(tuner, AutoTuner) else None
         method = None if foreign is not None else get_method(tuner, **settings)
-        self.space = (Method if method is None else method).default_space if space is None else space
+        self._default_space = (Method if method is None else method).default_space
+        self.space = self._default_space if space is None else space
         searched_block(self.space)  # refuses what no block searches
         self.specialized: Specialized | None = None
         graph = self._build_graph()
@@ -161,12 +162,11 @@ class AutoModel(Results, auto_model.AutoModel):
         raise TypeError(f"Expected outputs that are all heads, or all nodes that heads give, got {got}.")
 
     def _assembled_outputs(self) -> list[Node]:
-        middle = []
-        for node in self.inputs:
-            if isinstance(node, nodes.ImageInput):
-                middle.append(tree.flatten(searched_block(self.space)(Normalization()(node)))[0])
-            else:
-                middle.append(tree.flatten(node.get_block()(node))[0])
+        # A space for tables or text says nothing about the images beside them.
+        block = searched_block(self.space)
+        other = isinstance(block, tuple(DEFAULTS.values()))
+        images = self._default_space if other else self.space
+        middle = [default_block(node, self.space, images) for node in self.inputs]
         merged = tree.flatten(Merge()(middle))[0] if len(middle) > 1 else middle[0]
         return tree.flatten([head(merged) for head in self.outputs])
 
@@ -393,3 +393,9 @@ def _check_latency(latency: Any, limits: Mapping[str, float], searched: int) -> 
         raise TypeError(f"Expected latency to be a LatencyTable, got {type(latency).__name__}.")
     elif searched != 1:
         raise ValueError(f"Expected one searched block in a graph with a latency table, got {searched}.")
+
+
+def settled(kwargs: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+    """Keyword arguments of a task, of which AutoKeras says None for its default."""
+    given = {name: value for name, value in kwargs.items() if not (name in ("tuner", *defaults) and value is None)}
+    return {**defaults, **given}
