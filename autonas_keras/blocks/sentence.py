@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import keras
 
+from autonas_keras.blocks.recipe import TEXTS, Recipe
 from autonas_keras.blocks.searched import SearchedBlock
 from autonas_keras.layers import function_network
 from autonas_keras.spaces import Architecture, Space, Texts, TextSpace
@@ -33,6 +34,7 @@ class SentenceBlock(SearchedBlock):
 
     space_class: ClassVar[type[Space]] = TextSpace
     kind: ClassVar[str] = "texts"
+    recipe: ClassVar[Recipe] = TEXTS
 
     def __init__(
         self,
