@@ -110,7 +110,7 @@ _PLAIN: dict[str, Branch] = {
     "self_attention": _attention,
     "gru": _gru,
     "identity": lambda read: read[0],
-    "none": lambda read: keras.ops.zeros_like(read[0]),
+    "none": lambda read: keras.ops.multiply(read[0], 0.0),
 }
 _WINDOWED = {
     "conv": _conv,
