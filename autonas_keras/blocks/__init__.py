@@ -31,13 +31,15 @@ from autonas_keras.blocks.graph import Graph, alone
 from autonas_keras.blocks.heads import ClassificationHead, RegressionHead
 from autonas_keras.blocks.macro import MacroBlock
 from autonas_keras.blocks.mobile import MobileBlock
-from autonas_keras.blocks.recipe import IMAGES, TABLES, Recipe
+from autonas_keras.blocks.recipe import IMAGES, TABLES, TEXTS, Recipe
 from autonas_keras.blocks.searched import Network, SearchedBlock
+from autonas_keras.blocks.sentence import RecurrentBlock, SentenceBlock
 from autonas_keras.blocks.tabular import TabularBlock
 
 __all__ = [
     "IMAGES",
     "TABLES",
+    "TEXTS",
     "Recipe",
     "DEFAULTS",
     "CellBlock",
@@ -59,9 +61,11 @@ __all__ = [
     "Network",
     "Normalization",
     "RNNBlock",
+    "RecurrentBlock",
     "RegressionHead",
     "ResNetBlock",
     "SearchedBlock",
+    "SentenceBlock",
     "SpatialReduction",
     "StructuredDataBlock",
     "StructuredDataInput",
