@@ -13,7 +13,14 @@ import pytest
 import autonas_keras as ank
 
 SPACE = ank.spaces.TabularSpace(
-    ("dense", "identity"), layers=1, width=8, embedding=4, bins=4, categories=(2,), normalisations=("none",), dropouts=(0.0,)
+    ("dense", "identity"),
+    layers=1,
+    width=8,
+    embedding=4,
+    bins=4,
+    categories=(2,),
+    normalisations=("none",),
+    dropouts=(0.0,),
 )
 
 
