@@ -55,7 +55,11 @@ def test_a_csv_file_from_fit_to_the_exported_model(tmp_path: Path) -> None:
     assert {type(layer).__module__.split(".")[0] for layer in exported.layers} == {"keras"}
     exported.save(tmp_path / "found.keras")
     columns = {"age": data["age"].to_numpy(), "paid": data["paid"].to_numpy(object)}
-    outputs = keras.saving.load_model(tmp_path / "found.keras").predict(columns, verbose=0)
+    loaded = keras.saving.load_model(tmp_path / "found.keras")
+    assert loaded.evaluate(columns, (data["says"] == "yes").to_numpy(float)[:, None], verbose=0)[0] == pytest.approx(
+        loss
+    )
+    outputs = loaded.predict(columns, verbose=0)
     assert (np.where(outputs[:, 0] > 0.5, "yes", "no") == labels).all()
     # Another process knows the columns and the name of the target from the folder.
     again = classifier(tmp_path, objective="val_auc")
