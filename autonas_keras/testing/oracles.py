@@ -124,7 +124,8 @@ class OracleTestCase:
     def test_every_point_comes_once_and_then_it_stops(self, tmp_path: Path) -> None:
         for name in ("flat", "16_points"):
             space = SPACES[name]
-            found = run(self.oracle(tmp_path / name, declared(space), max_trials=100), 100)
+            trials = space.size + 4
+            found = run(self.oracle(tmp_path / name, declared(space), max_trials=trials), trials)
             assert {space.architecture(values) for values in found} == set(space.enumerate())
             assert len(found) == space.size
 

@@ -5,6 +5,7 @@ Forked children share the imports, which take some seconds; nothing of TensorFlo
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -326,5 +327,6 @@ def main(folder: Path, names: list[str]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # what is imported is no garbage, and stays shared with the children
     FOLDER = Path(sys.argv[1])
     (FOLDER / "found.json").write_text(json.dumps(main(FOLDER, sys.argv[2:] or list(SCENARIOS))))
