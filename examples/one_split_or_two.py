@@ -43,7 +43,12 @@ def main(quick: bool) -> None:
     half, count = (20, 40) if quick else (300, 600)
     first, second, new = (x[:half], y[:half]), (x[half:count], y[half:count]), (x[count:], y[count:])
 
-    space = CellSpace(("sep_conv_3x3", "max_pool_3x3", "skip_connect", "none"), nodes=1 if quick else 3, channels=8)
+    space = CellSpace(
+        ("sep_conv_3x3", "max_pool_3x3", "skip_connect", "none"),
+        nodes=1 if quick else 3,
+        cells=2 if quick else 3,
+        channels=8,
+    )
     for label, search in (("one split ", first), ("two splits", second)):
         model = supernet(space)
         history = fit_bilevel(

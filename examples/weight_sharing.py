@@ -31,7 +31,7 @@ def main(quick: bool) -> None:
     features = PathChain(SPACE, seed=0, name="chain")(inputs)
     outputs = keras.layers.Dense(10, "softmax")(keras.layers.GlobalAveragePooling2D()(features))
     model = PathModel(inputs, outputs)
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 
     # A step moves the weights of the architecture that is selected, and no others.
     deep, flat = (
