@@ -37,16 +37,23 @@ from autonas_keras.blocks import (
     SpatialReduction,
     StructuredDataBlock,
     StructuredDataInput,
+    TabularBlock,
     TemporalReduction,
     TextBlock,
     TextInput,
     XceptionBlock,
 )
-from autonas_keras.evaluation import LatencyTable
+from autonas_keras.evaluation import LatencyTable, Proxy
 from autonas_keras.layers import register_operation
 from autonas_keras.spaces import Architecture
 from autonas_keras.strategies import search
-from autonas_keras.tasks import AutoModel, ImageClassifier, ImageRegressor
+from autonas_keras.tasks import (
+    AutoModel,
+    ImageClassifier,
+    ImageRegressor,
+    StructuredDataClassifier,
+    StructuredDataRegressor,
+)
 
 __version__ = "0.1.0"
 
@@ -72,12 +79,16 @@ __all__ = [
     "Merge",
     "MobileBlock",
     "Normalization",
+    "Proxy",
     "RNNBlock",
     "RegressionHead",
     "ResNetBlock",
     "SpatialReduction",
     "StructuredDataBlock",
+    "StructuredDataClassifier",
     "StructuredDataInput",
+    "StructuredDataRegressor",
+    "TabularBlock",
     "TemporalReduction",
     "TextBlock",
     "TextInput",

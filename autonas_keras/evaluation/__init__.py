@@ -10,10 +10,12 @@ from autonas_keras.evaluation.costs import (
     model_costs,
     operation_costs,
 )
+from autonas_keras.evaluation.function_costs import function_costs, function_parts, least_function_costs
 from autonas_keras.evaluation.inherited import SharedWeights, SupernetCosts
 from autonas_keras.evaluation.latency import LatencyTable
 from autonas_keras.evaluation.macro_costs import least_macro_costs, macro_costs
 from autonas_keras.evaluation.mobile_costs import least_mobile_costs, mobile_costs
+from autonas_keras.evaluation.proxy import Proxy, ProxyReport
 from autonas_keras.evaluation.shared import InheritedScore, correct, recalibrate
 from autonas_keras.evaluation.space_costs import JoinedCosts, least_space_costs, space_costs
 
@@ -22,14 +24,19 @@ __all__ = [
     "InheritedScore",
     "JoinedCosts",
     "LatencyTable",
+    "Proxy",
+    "ProxyReport",
     "SharedWeights",
     "SupernetCosts",
     "architecture_costs",
     "chain_costs",
     "check_limits",
     "correct",
+    "function_costs",
+    "function_parts",
     "least_chain_costs",
     "least_costs",
+    "least_function_costs",
     "least_macro_costs",
     "least_mobile_costs",
     "least_space_costs",

@@ -1,0 +1,1 @@
+"""Rows that give each side the same wall-clock."""
