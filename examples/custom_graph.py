@@ -3,7 +3,7 @@
     python examples/custom_graph.py [--quick]
 
 AutoKeras's blocks, heads and inputs work in the same places as ours.
-SHOWED:custom_graph
+Here it was run with --quick only, as the tests run it: to its end.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python examples/custom_operation.py [--quick]
 
-SHOWED:custom_operation
+Here it was run with --quick only, as the tests run it: to its end.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python examples/custom_space.py
 
-SHOWED:custom_space
+Here: 256, 589,824, 5.4 billion and 139 trillion architectures for one to four nodes; all of it takes no second.
 """
 
 from __future__ import annotations

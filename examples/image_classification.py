@@ -2,7 +2,7 @@
 
     python examples/image_classification.py --tuner evolution [--quick]
 
-SHOWED:image_classification
+Here it was run with --quick only, as the tests run it: to its end.
 """
 
 from __future__ import annotations

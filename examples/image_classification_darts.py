@@ -3,7 +3,7 @@
     python examples/image_classification_darts.py [--quick]
 
 The images are the digits of scikit-learn, so nothing is downloaded. Broken off and started again, it goes on.
-SHOWED:image_classification_darts
+Here it was run with --quick only, as the tests run it: to its end.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python examples/keras_tuner_oracle.py [--quick]
 
-SHOWED:keras_tuner_oracle
+Here it was run with --quick only, as the tests run it: to its end.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 python examples/nasbench.py nas_bench_201.csv.gz [--quick]
 
-SHOWED:nasbench
+Here, after 110 evaluations, the mean test accuracy of 50 runs: random 93.64, evolution 93.93 %.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 Half of the labels are wrong, so there is much to learn by heart. The alphas see their own loss only: where they learn
 on the images of the weights it falls with what the weights know by heart, and says nothing of new images.
-SHOWED:one_split_or_two
+Here it was run with --quick only, as the tests run it: to its end.
 """
 
 from __future__ import annotations

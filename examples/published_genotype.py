@@ -2,7 +2,7 @@
 
     python examples/published_genotype.py [--quick]
 
-SHOWED:published_genotype
+Here it was run with --quick only, as the tests run it: to its end.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python examples/several_workers.py [--quick]
 
 It starts a chief and two workers on this machine; on several machines start them by hand with the chief's address.
-SHOWED:several_workers
+Here it was run with --quick only, as the tests run it: to its end.
 """
 
 from __future__ import annotations

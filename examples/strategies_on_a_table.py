@@ -3,7 +3,8 @@
     AUTONAS_DATA=folder python examples/strategies_on_a_table.py [--quick]
 
 With nas_bench_201.csv.gz in the folder it is NAS-Bench-201, without it a table of 4,096 made-up networks.
-SHOWED:strategies_on_a_table
+Here, on NAS-Bench-201, after 200 evaluations, the mean test accuracy of 50 runs: random 93.88, evolution 94.07,
+REINFORCE 94.27 %; the best of the table has 94.37 %.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 The devices here are this machine with Keras, with TFLite, and with Keras on eight images at once; on a device of yours
 call ``LatencyTable.measure(...).save("mine.csv")`` and load that file here.
-SHOWED:three_devices
+Here it was run with --quick only, as the tests run it: to its end.
 """
 
 from __future__ import annotations

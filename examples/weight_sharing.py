@@ -2,7 +2,7 @@
 
     python examples/weight_sharing.py [--quick]
 
-SHOWED:weight_sharing
+Here it was run with --quick only, as the tests run it: to its end.
 """
 
 from __future__ import annotations
