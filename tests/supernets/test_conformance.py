@@ -21,7 +21,8 @@ from autonas_keras.supernets.elastic import (
     ElasticSqueezeExcitation,
 )
 from autonas_keras.supernets.switch import Switch, branch_model
-from autonas_keras.testing.layers import LayerTestCase, PathTestCase, SupernetTestCase, every_option
+from autonas_keras.testing.layers import LayerTestCase, PathTestCase, SupernetTestCase
+from autonas_keras.testing.probe import every_option
 
 CELLS = {
     "darts": CellSpace.darts(operations=("sep_conv_3x3", "max_pool_3x3", "skip_connect"), cells=3, channels=2, nodes=2),
