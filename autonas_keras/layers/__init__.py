@@ -17,6 +17,8 @@ from autonas_keras.layers.operations import (
     relu_conv_bn,
 )
 from autonas_keras.layers.picking import Picked, Picker
+from autonas_keras.layers.tables import normalised_table
+from autonas_keras.layers.tabular import tabular_network
 from autonas_keras.layers.training import depthwise_slope, faster_training, on_processor
 from autonas_keras.layers.weights import copy_weights, initialize_weights, initializers
 
@@ -44,8 +46,10 @@ __all__ = [
     "layer_names",
     "macro_network",
     "mobile_network",
+    "normalised_table",
     "on_processor",
     "operation_model",
     "register_operation",
     "relu_conv_bn",
+    "tabular_network",
 ]

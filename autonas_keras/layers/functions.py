@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from autonas_keras.layers.operations import Tensor
 from autonas_keras.layers.picking import Picked, Picker
-from autonas_keras.spaces import Option, Space
+from autonas_keras.layers.tabular import tabular_network
+from autonas_keras.spaces import Option, Space, TabularSpace
 
 
 class NetworkFunction(Protocol):
@@ -17,7 +18,9 @@ class NetworkFunction(Protocol):
 
 
 # The function of each space. A space in here is searched by every tuner, one-shot ones included.
-NETWORKS: dict[type[Space], NetworkFunction] = {}
+NETWORKS: dict[type[Space], NetworkFunction] = {
+    TabularSpace: tabular_network,
+}
 
 
 def has_function(space: Space) -> bool:

@@ -9,17 +9,20 @@ from typing import Any
 import keras
 import numpy as np
 import tree
-from autokeras import auto_model, nodes, pipeline
+from autokeras import analysers, auto_model, pipeline
+from autokeras.engine import io_hypermodel
 from autokeras.engine.head import Head
 from autokeras.engine.node import Node
 from autokeras.engine.tuner import AutoTuner
 
-from autonas_keras.blocks import Graph, Merge, Normalization, RegressionHead, searched_block
+from autonas_keras.blocks import DEFAULTS, Graph, Merge, RegressionHead, default_block, searched_block
 from autonas_keras.evaluation import LatencyTable, check_limits
 from autonas_keras.oracles import distributed
 from autonas_keras.spaces import Space
 from autonas_keras.tasks import convert
 from autonas_keras.tasks.data import check_batch_size, fingerprint
+from autonas_keras.tasks.encoders import encoders_code, load_encoders, save_encoders, with_preprocessing
+from autonas_keras.tasks.encoding import find_encoders
 from autonas_keras.tasks.facts import check_objective, graph_facts
 from autonas_keras.tasks.results import Results
 from autonas_keras.tasks.targets import Labels, Numbers
@@ -83,10 +86,13 @@ class AutoModel(Results, auto_model.AutoModel):
             raise ValueError(f"Expected seed to be an integer that is not negative, got {seed!r}.")
         foreign = tuner if isinstance(tuner, type) and issubclass(tuner, AutoTuner) else None
         method = None if foreign is not None else get_method(tuner, **settings)
-        self.space = (Method if method is None else method).default_space if space is None else space
+        self._default_space = (Method if method is None else method).default_space
+        self.space = self._default_space if space is None else space
         searched_block(self.space)  # refuses what no block searches
         self.specialized: Specialized | None = None
         graph = self._build_graph()
+        self.encoders = find_encoders(graph)
+        self._encodes = False  # whether the encoders have learnt
         _check_latency(latency, self.limits, len(graph.searched))
         self._heads = [node.in_blocks[0] for node in self.outputs]
         self._targets: list[Labels | Numbers] | None = None
@@ -156,12 +162,11 @@ class AutoModel(Results, auto_model.AutoModel):
         raise TypeError(f"Expected outputs that are all heads, or all nodes that heads give, got {got}.")
 
     def _assembled_outputs(self) -> list[Node]:
-        middle = []
-        for node in self.inputs:
-            if isinstance(node, nodes.ImageInput):
-                middle.append(tree.flatten(searched_block(self.space)(Normalization()(node)))[0])
-            else:
-                middle.append(tree.flatten(node.get_block()(node))[0])
+        # A space for tables or text says nothing about the images beside them.
+        block = searched_block(self.space)
+        other = isinstance(block, tuple(DEFAULTS.values()))
+        images = self._default_space if other else self.space
+        middle = [default_block(node, self.space, images) for node in self.inputs]
         merged = tree.flatten(Merge()(middle))[0] if len(middle) > 1 else middle[0]
         return tree.flatten([head(merged) for head in self.outputs])
 
@@ -210,6 +215,7 @@ class AutoModel(Results, auto_model.AutoModel):
         data = convert.training_data(self, x, y, validation_split, validation_data)
         self._targets = data.targets
         self._set_units(data.targets)
+        self._set_features()
         self._analyze_data((data.x, data.y))
         self._build_hyper_pipeline()
         split = 0.0 if validation_data is not None else float(validation_split)
@@ -227,6 +233,8 @@ class AutoModel(Results, auto_model.AutoModel):
             data=self._describe(data, split),
             fit={"epochs": epochs, "batch_size": batch_size, "validation_split": split},
         )
+        if not self._is_worker:
+            save_encoders(self._project.path, self.encoders)
         return self.tuner.search(
             x=data.x,
             y=data.y,
@@ -243,6 +251,25 @@ class AutoModel(Results, auto_model.AutoModel):
             if isinstance(head, RegressionHead) and isinstance(target, Numbers):
                 head.set_units(target.mean, target.scale)
 
+    def _set_features(self) -> None:
+        """Let the graph know what the encoders have learnt about the inputs."""
+        graph = self.tuner.graph if isinstance(self.tuner, SearchTuner) else self.tuner.hypermodel
+        graph.set_features([None if encoder is None else encoder.features for encoder in self.encoders])
+        self._encodes = True
+
+    def _analyze_data(self, dataset: Any) -> None:
+        """Let inputs and heads know shapes and types of the arrays, as AutoKeras does, which analyses inputs by value."""
+        parts = [*self.inputs, *self._heads]
+        encoded = [encoder is not None for encoder in self.encoders] + [False] * len(self._heads)
+        for part, own, array in zip(parts, encoded, tree.flatten(dataset), strict=True):
+            analyser: Any = analysers.InputAnalyser() if own else part.get_analyser()
+            analyser.update(array)
+            analyser.finalize()
+            if own:  # names and types of columns are the encoder's
+                io_hypermodel.IOHyperModel.config_from_analyser(part, analyser)
+            else:
+                part.config_from_analyser(analyser)
+
     def _join(self) -> None:
         """Wait for the chief, whose seed draws the samples to validate on."""
         self._own_tuner().join()
@@ -251,17 +278,23 @@ class AutoModel(Results, auto_model.AutoModel):
 
     def _describe(self, data: convert.TrainingData, split: float) -> dict[str, Any]:
         arrays = tree.flatten((data.x, data.y, data.validation))
+        codes = encoders_code(self.encoders)
         return {
             "inputs": [list(array.shape[1:]) for array in tree.flatten(data.x)],
             "targets": [target.get_config() for target in data.targets],
             "samples": [len(tree.flatten(data.x)[0]), len(tree.flatten(data.validation[0])[0])],
             "content": fingerprint(arrays),
+            **({"encoders": codes} if any(codes) else {}),
         }
 
     def _build_hyper_pipeline(self) -> None:
-        # Targets are encoded here, not by AutoKeras: its pipeline turns every label into a string.
+        # Targets and tables are encoded here, not by AutoKeras: its pipeline turns every label into a string.
         self.tuner.hyper_pipeline = pipeline.HyperPipeline(
-            inputs=[node.get_hyper_preprocessors() for node in self.inputs], outputs=[[] for _ in self._heads]
+            inputs=[
+                node.get_hyper_preprocessors() if encoder is None else []
+                for node, encoder in zip(self.inputs, self.encoders, strict=True)
+            ],
+            outputs=[[] for _ in self._heads],
         )
         self.tuner.hypermodel.hyper_pipeline = self.tuner.hyper_pipeline
 
@@ -282,6 +315,9 @@ class AutoModel(Results, auto_model.AutoModel):
         facts = self._project.read()
         if "data" not in facts or not self.tuner.finished:
             raise ValueError("Expected a model that was fitted, got one that was not; call fit first.")
+        if not self._encodes:
+            load_encoders(self._project.path, self.encoders)
+            self._set_features()
         return [tuple(shape) for shape in facts["data"]["inputs"]], [
             convert.target_from_config(config) for config in facts["data"]["targets"]
         ]
@@ -339,7 +375,11 @@ class AutoModel(Results, auto_model.AutoModel):
         Raises:
             ValueError: When the search is not finished.
         """
-        return self.tuner.get_best_model()
+        network = self.tuner.get_best_model()
+        if not any(self.encoders):
+            return network
+        self._known()
+        return with_preprocessing(network, self.encoders)
 
 
 def _check_latency(latency: Any, limits: Mapping[str, float], searched: int) -> None:
@@ -353,3 +393,9 @@ def _check_latency(latency: Any, limits: Mapping[str, float], searched: int) -> 
         raise TypeError(f"Expected latency to be a LatencyTable, got {type(latency).__name__}.")
     elif searched != 1:
         raise ValueError(f"Expected one searched block in a graph with a latency table, got {searched}.")
+
+
+def settled(kwargs: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+    """Keyword arguments of a task, of which AutoKeras says None for its default."""
+    given = {name: value for name, value in kwargs.items() if not (name in ("tuner", *defaults) and value is None)}
+    return {**defaults, **given}

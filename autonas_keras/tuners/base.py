@@ -27,7 +27,7 @@ from autonas_keras.spaces import Architecture
 from autonas_keras.tuners.limits import GraphCosts, check_feasible
 from autonas_keras.tuners.network import Plan, save_model, train
 from autonas_keras.tuners.project import Project
-from autonas_keras.tuners.settings import Method, default_epochs
+from autonas_keras.tuners.settings import Method
 
 POLL = 1.0  # seconds between two looks of a worker for the final network
 
@@ -63,7 +63,7 @@ class SearchTuner(AutoTuner):
         **kwargs: Any,
     ) -> None:
         self._finished = False
-        self.method, self.project, self.limits = method, project, dict(limits)
+        self.method, self.project, self.limits = method.settled(hypermodel.recipe), project, dict(limits)
         self.graph = hypermodel
         # AutoKeras searches optimizer and learning rate too; here they are settings of the training.
         hypermodel.optimizer = keras.optimizers.SGD
@@ -156,7 +156,7 @@ class SearchTuner(AutoTuner):
         samples = len(tree.flatten(x)[0])
         with self.project.writing(), forgotten_gradients(), self._serving() as chief:
             self._fit = {
-                "epochs": epochs or default_epochs(samples, batch_size),
+                "epochs": epochs or self.graph.recipe.default_epochs(samples, batch_size),
                 "batch_size": batch_size,
                 "callbacks": list(callbacks or ()),
                 "verbose": verbose,

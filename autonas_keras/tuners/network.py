@@ -14,7 +14,7 @@ import tensorflow as tf
 import tree
 from autokeras.nodes import ImageInput
 
-from autonas_keras.blocks import CellBlock, ClassificationHead, Graph, Network, alone
+from autonas_keras.blocks import IMAGES, CellBlock, ClassificationHead, Graph, Network, Recipe, alone
 from autonas_keras.blocks.isolation import fresh_names, own_randomness
 from autonas_keras.layers import DropPath, copy_weights
 from autonas_keras.training import fit_resumable, steps_per_epoch
@@ -82,7 +82,8 @@ def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, ke
     arguments = graph.compile_arguments()
     if model is not plain and network.auxiliary:
         arguments = _auxiliary_arguments(graph, arguments, weight)
-    optimizer = make_optimizer(plan.method, plan.epochs * steps_per_epoch(x, plan.batch_size), plan.batch_size)
+    steps = plan.epochs * steps_per_epoch(x, plan.batch_size)
+    optimizer = make_optimizer(plan.method, steps, plan.batch_size, graph.recipe)
     model.compile(optimizer=optimizer, **arguments)
     targets = [named_targets(graph, part, model) for part in (y, plan.validation[1] if plan.validation else None)]
     history = fit_resumable(
@@ -103,19 +104,26 @@ def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, ke
     return plain, history
 
 
-def make_optimizer(method: Method, steps: int, batch_size: int) -> keras.optimizers.Optimizer:
-    """SGD whose rate grows for the first twentieth of the steps and then falls to zero along a cosine.
+def make_optimizer(method: Method, steps: int, batch_size: int, recipe: Recipe = IMAGES) -> keras.optimizers.Optimizer:
+    """SGD or AdamW whose rate grows for the first twentieth of the steps and then falls to zero along a cosine.
 
-    The rate is for batches of 64 and grows with the batch, because smaller batches take more steps.
+    The rate is for batches of 64 and grows with the batch, because smaller batches take more steps: with SGD up to that
+    size, with AdamW up to the size that the recipe was found with.
     """
-    schedule = make_schedule(method.learning_rate * min(1.0, batch_size / 64) ** 0.5, steps)
-    optimizer = keras.optimizers.SGD(
-        schedule,
-        momentum=method.momentum,
-        nesterov=method.momentum > 0,
-        weight_decay=method.weight_decay or None,
-        global_clipnorm=5.0,
-    )
+    method = method.settled(recipe)
+    assert method.learning_rate is not None
+    adaptive = method.optimizer == "adamw"
+    most = recipe.batch_size if adaptive else 64
+    schedule = make_schedule(method.learning_rate * (min(most, batch_size) / 64) ** 0.5, steps)
+    decay = method.weight_decay or None
+    optimizer: keras.optimizers.Optimizer
+    if adaptive:
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=decay or 0.0, global_clipnorm=5.0)
+    else:
+        momentum = method.momentum
+        optimizer = keras.optimizers.SGD(
+            schedule, momentum=momentum, nesterov=momentum > 0, weight_decay=decay, global_clipnorm=5.0
+        )
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
 

@@ -99,6 +99,7 @@ class SharedTuner(SupernetTuner):
     def _fine_tune(self, model: keras.Model, data: Any, plan: Plan) -> keras.callbacks.History:
         if plan.verbose:
             print(f"Fine-tuning what was found for {plan.epochs} epochs.")
+        assert plan.method.learning_rate is not None  # the tuner has settled it
         slow = replace(plan.method, learning_rate=plan.method.learning_rate * FINETUNING)
         steps = plan.epochs * steps_per_epoch(data[0], plan.batch_size)
         model.compile(make_optimizer(slow, steps, plan.batch_size), **self.graph.compile_arguments())
