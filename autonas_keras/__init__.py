@@ -34,6 +34,7 @@ from autonas_keras.blocks import (
     RegressionHead,
     ResNetBlock,
     RNNBlock,
+    SentenceBlock,
     SpatialReduction,
     StructuredDataBlock,
     StructuredDataInput,
@@ -53,6 +54,8 @@ from autonas_keras.tasks import (
     ImageRegressor,
     StructuredDataClassifier,
     StructuredDataRegressor,
+    TextClassifier,
+    TextRegressor,
 )
 
 __version__ = "0.1.0"
@@ -82,6 +85,7 @@ __all__ = [
     "RNNBlock",
     "RegressionHead",
     "ResNetBlock",
+    "SentenceBlock",
     "SpatialReduction",
     "StructuredDataBlock",
     "StructuredDataClassifier",
@@ -90,7 +94,9 @@ __all__ = [
     "TabularBlock",
     "TemporalReduction",
     "TextBlock",
+    "TextClassifier",
     "TextInput",
+    "TextRegressor",
     "XceptionBlock",
     "blocks",
     "evaluation",

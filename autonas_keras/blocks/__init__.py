@@ -30,13 +30,15 @@ from autonas_keras.blocks.graph import Graph, alone
 from autonas_keras.blocks.heads import ClassificationHead, RegressionHead
 from autonas_keras.blocks.macro import MacroBlock
 from autonas_keras.blocks.mobile import MobileBlock
-from autonas_keras.blocks.recipe import IMAGES, TABLES, Recipe
+from autonas_keras.blocks.recipe import IMAGES, TABLES, TEXTS, Recipe
 from autonas_keras.blocks.searched import Network, SearchedBlock
+from autonas_keras.blocks.sentence import SentenceBlock
 from autonas_keras.blocks.tabular import TabularBlock
 
 __all__ = [
     "IMAGES",
     "TABLES",
+    "TEXTS",
     "Recipe",
     "DEFAULTS",
     "CellBlock",
@@ -61,6 +63,7 @@ __all__ = [
     "RegressionHead",
     "ResNetBlock",
     "SearchedBlock",
+    "SentenceBlock",
     "SpatialReduction",
     "StructuredDataBlock",
     "StructuredDataInput",

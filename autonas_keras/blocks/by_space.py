@@ -12,12 +12,16 @@ from autonas_keras.blocks.chain import ChainBlock
 from autonas_keras.blocks.macro import MacroBlock
 from autonas_keras.blocks.mobile import MobileBlock
 from autonas_keras.blocks.searched import SearchedBlock
+from autonas_keras.blocks.sentence import SentenceBlock
 from autonas_keras.blocks.tabular import TabularBlock
 from autonas_keras.spaces import Space, get_space
 
-BLOCKS: tuple[type[SearchedBlock], ...] = (CellBlock, ChainBlock, MacroBlock, MobileBlock, TabularBlock)
+BLOCKS: tuple[type[SearchedBlock], ...] = (CellBlock, ChainBlock, MacroBlock, MobileBlock, SentenceBlock, TabularBlock)
 # Inputs other than images that a block searches networks for, where a graph has no blocks between.
-DEFAULTS: dict[type[nodes.Input], type[SearchedBlock]] = {nodes.StructuredDataInput: TabularBlock}
+DEFAULTS: dict[type[nodes.Input], type[SearchedBlock]] = {
+    nodes.StructuredDataInput: TabularBlock,
+    nodes.TextInput: SentenceBlock,
+}
 
 
 def searched_block(space: str | Space) -> SearchedBlock:

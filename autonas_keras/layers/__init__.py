@@ -19,6 +19,7 @@ from autonas_keras.layers.operations import (
 from autonas_keras.layers.picking import Picked, Picker
 from autonas_keras.layers.tables import normalised_table
 from autonas_keras.layers.tabular import tabular_network
+from autonas_keras.layers.text import text_network
 from autonas_keras.layers.training import depthwise_slope, faster_training, on_processor
 from autonas_keras.layers.weights import copy_weights, initialize_weights, initializers
 
@@ -52,4 +53,5 @@ __all__ = [
     "register_operation",
     "relu_conv_bn",
     "tabular_network",
+    "text_network",
 ]

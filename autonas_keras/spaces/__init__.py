@@ -21,6 +21,8 @@ from autonas_keras.spaces.operations import (
 )
 from autonas_keras.spaces.space import JoinedSpace, Space, close_names
 from autonas_keras.spaces.tabular import TABULAR_OPERATIONS, TabularSpace
+from autonas_keras.spaces.text import TEXT_OPERATIONS, TextSpace
+from autonas_keras.spaces.texts import Texts
 
 __all__ = [
     "DARTS_OPERATIONS",
@@ -32,6 +34,7 @@ __all__ = [
     "NASNET_OPERATIONS",
     "SPACES",
     "TABULAR_OPERATIONS",
+    "TEXT_OPERATIONS",
     "Architecture",
     "Cell",
     "CellSpace",
@@ -47,6 +50,8 @@ __all__ = [
     "Option",
     "Space",
     "TabularSpace",
+    "TextSpace",
+    "Texts",
     "canonical",
     "close_names",
     "from_enas_arc",

@@ -11,6 +11,7 @@ from autonas_keras.spaces.macro import MacroSpace
 from autonas_keras.spaces.mobile import MobileSpace
 from autonas_keras.spaces.space import Space, close_names
 from autonas_keras.spaces.tabular import TabularSpace
+from autonas_keras.spaces.text import TextSpace
 
 SPACES: dict[str, Callable[..., Space]] = {
     "darts": CellSpace.darts,
@@ -23,6 +24,7 @@ SPACES: dict[str, Callable[..., Space]] = {
     "ofa": MobileSpace.ofa,
     "bignas": MobileSpace.bignas,
     "tabular": TabularSpace,
+    "text": TextSpace,
 }
 
 
