@@ -26,6 +26,7 @@ from autokeras import (
 from autonas_keras.blocks.by_space import DEFAULTS, default_block, searched_block
 from autonas_keras.blocks.cell import CellBlock
 from autonas_keras.blocks.chain import ChainBlock
+from autonas_keras.blocks.class_weights import balanced
 from autonas_keras.blocks.graph import Graph, alone
 from autonas_keras.blocks.heads import ClassificationHead, RegressionHead
 from autonas_keras.blocks.macro import MacroBlock
@@ -73,6 +74,7 @@ __all__ = [
     "TextInput",
     "XceptionBlock",
     "alone",
+    "balanced",
     "default_block",
     "searched_block",
 ]

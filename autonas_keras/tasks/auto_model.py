@@ -24,8 +24,9 @@ from autonas_keras.tasks.data import check_batch_size, fingerprint
 from autonas_keras.tasks.encoders import encoders_code, load_encoders, save_encoders, with_preprocessing
 from autonas_keras.tasks.encoding import find_encoders
 from autonas_keras.tasks.facts import check_objective, graph_facts
+from autonas_keras.tasks.objectives import directed
 from autonas_keras.tasks.results import Results
-from autonas_keras.tasks.targets import Labels, Numbers
+from autonas_keras.tasks.targets import Labels, Numbers, class_weights
 from autonas_keras.tuners import Method, Project, SearchTuner, Specialized, get_method
 
 
@@ -96,6 +97,8 @@ class AutoModel(Results, auto_model.AutoModel):
         _check_latency(latency, self.limits, len(graph.searched))
         self._heads = [node.in_blocks[0] for node in self.outputs]
         self._targets: list[Labels | Numbers] | None = None
+        objective_fact = objective if isinstance(objective, str) else repr(objective)
+        objective = directed(objective, self._heads)
         check_objective(objective, self._heads)
         self._is_worker = distributed.role() == "worker"
         if foreign is not None:
@@ -128,7 +131,6 @@ class AutoModel(Results, auto_model.AutoModel):
         if seed is None:
             seed = self._project.read().get("seed", int(np.random.default_rng().integers(2**31)))
         self.seed = int(seed)
-        objective_fact = objective if isinstance(objective, str) else repr(objective)
         self._facts = {
             "tuner": method.facts(),
             "graph": graph_facts(graph),
@@ -182,6 +184,8 @@ class AutoModel(Results, auto_model.AutoModel):
         validation_split: float = 0.2,
         validation_data: Any = None,
         verbose: Any = 1,
+        *,
+        class_weight: str | Mapping[Any, float] | None = None,
         **kwargs: Any,
     ) -> keras.callbacks.History:
         """Search, then train the network that was found on all data.
@@ -198,6 +202,8 @@ class AutoModel(Results, auto_model.AutoModel):
                 takes the last samples). The final network learns from them too.
             validation_data: x and y to validate on instead; the final network does not learn from them.
             verbose: 0, 1 or 2, as in keras.Model.fit.
+            class_weight: What a sample counts by its label in the losses, for one classification head; "balanced" lets
+                all classes count alike, labels that a dictionary leaves out count 1.
             **kwargs: For tuners of AutoKeras only: what keras.Model.fit takes.
 
         Returns:
@@ -216,6 +222,7 @@ class AutoModel(Results, auto_model.AutoModel):
         self._targets = data.targets
         self._set_units(data.targets)
         self._set_features()
+        self._heads[0].class_weights = class_weights(data.targets, data.y, class_weight)
         self._analyze_data((data.x, data.y))
         self._build_hyper_pipeline()
         split = 0.0 if validation_data is not None else float(validation_split)
@@ -231,7 +238,10 @@ class AutoModel(Results, auto_model.AutoModel):
         self._project.claim(
             **self._facts,
             data=self._describe(data, split),
-            fit={"epochs": epochs, "batch_size": batch_size, "validation_split": split},
+            fit={
+                **{"epochs": epochs, "batch_size": batch_size, "validation_split": split},
+                **({"class_weight": self._heads[0].class_weights} if class_weight is not None else {}),
+            },
         )
         if not self._is_worker:
             save_encoders(self._project.path, self.encoders)

@@ -102,7 +102,7 @@ class SharedTuner(SupernetTuner):
         assert plan.method.learning_rate is not None  # the tuner has settled it
         slow = replace(plan.method, learning_rate=plan.method.learning_rate * FINETUNING)
         steps = plan.epochs * steps_per_epoch(data[0], plan.batch_size)
-        model.compile(make_optimizer(slow, steps, plan.batch_size), **self.graph.compile_arguments())
+        model.compile(make_optimizer(slow, steps, plan.batch_size, self.graph.recipe), **self.graph.compile_arguments())
         validation = plan.validation and (plan.validation[0], self._named(plan.validation[1]))
         large = len(tree.flatten(data[0])[0]) >= LARGE
         return fit_resumable(
