@@ -33,7 +33,7 @@ from autonas_keras.blocks.macro import MacroBlock
 from autonas_keras.blocks.mobile import MobileBlock
 from autonas_keras.blocks.recipe import IMAGES, TABLES, TEXTS, Recipe
 from autonas_keras.blocks.searched import Network, SearchedBlock
-from autonas_keras.blocks.sentence import SentenceBlock
+from autonas_keras.blocks.sentence import RecurrentBlock, SentenceBlock
 from autonas_keras.blocks.tabular import TabularBlock
 
 __all__ = [
@@ -61,6 +61,7 @@ __all__ = [
     "Network",
     "Normalization",
     "RNNBlock",
+    "RecurrentBlock",
     "RegressionHead",
     "ResNetBlock",
     "SearchedBlock",

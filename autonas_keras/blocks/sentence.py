@@ -10,7 +10,7 @@ import keras
 from autonas_keras.blocks.recipe import TEXTS, Recipe
 from autonas_keras.blocks.searched import SearchedBlock
 from autonas_keras.layers import function_network
-from autonas_keras.spaces import Architecture, Space, Texts, TextSpace
+from autonas_keras.spaces import Architecture, RecurrentSpace, Space, Texts, TextSpace
 
 
 @keras.utils.register_keras_serializable(package="autonas_keras")
@@ -46,7 +46,7 @@ class SentenceBlock(SearchedBlock):
         super().__init__(space, name, sized, **kwargs)
 
     @property
-    def built_space(self) -> TextSpace:
+    def built_space(self) -> Any:
         """The space with what is known of the texts of the data."""
         return self.space.fitted(self.features) if self.features is not None else self.space
 
@@ -60,3 +60,35 @@ class SentenceBlock(SearchedBlock):
 
     def _build_network(self, x: Any, architecture: Architecture) -> Any:
         return function_network(x, architecture, self.built_space, name_prefix=self.layer_prefix)
+
+
+@keras.utils.register_keras_serializable(package="autonas_keras")
+class RecurrentBlock(SentenceBlock):
+    """A recurrent cell for texts, whose nodes and activations are searched.
+
+    It reads a ``TextInput``; out come features (batch, units).
+
+    Args:
+        space: "recurrent", or a ``RecurrentSpace``.
+        name: Name of the block, by default "recurrent_block_1" and so on.
+        sized: Of no meaning here; networks always have the sizes of the space.
+
+    Raises:
+        ValueError: When the name of the space is unknown.
+        TypeError: When the space is of another kind.
+
+    Example:
+        ``ank.TextClassifier(tuner="darts", space="recurrent")``
+    """
+
+    space_class: ClassVar[type[Space]] = RecurrentSpace
+    kind: ClassVar[str] = "recurrent cells"
+
+    def __init__(
+        self,
+        space: str | RecurrentSpace | Mapping[str, Any] = "recurrent",
+        name: str | None = None,
+        sized: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(space, name, sized, **kwargs)  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from autonas_keras.layers.operations import (
     relu_conv_bn,
 )
 from autonas_keras.layers.picking import Picked, Picker
+from autonas_keras.layers.recurrent import recurrent_network
 from autonas_keras.layers.tables import normalised_table
 from autonas_keras.layers.tabular import tabular_network
 from autonas_keras.layers.text import text_network
@@ -50,6 +51,7 @@ __all__ = [
     "normalised_table",
     "on_processor",
     "operation_model",
+    "recurrent_network",
     "register_operation",
     "relu_conv_bn",
     "tabular_network",

@@ -19,6 +19,7 @@ from autonas_keras.spaces.operations import (
     canonical,
     known_operations,
 )
+from autonas_keras.spaces.recurrent import RecurrentSpace
 from autonas_keras.spaces.space import JoinedSpace, Space, close_names
 from autonas_keras.spaces.tabular import TABULAR_OPERATIONS, TabularSpace
 from autonas_keras.spaces.text import TEXT_OPERATIONS, TextSpace
@@ -48,6 +49,7 @@ __all__ = [
     "MobilePlan",
     "MobileSpace",
     "Option",
+    "RecurrentSpace",
     "Space",
     "TabularSpace",
     "TextSpace",

@@ -9,6 +9,7 @@ from autonas_keras.spaces.cell import CellSpace
 from autonas_keras.spaces.chain import ChainSpace
 from autonas_keras.spaces.macro import MacroSpace
 from autonas_keras.spaces.mobile import MobileSpace
+from autonas_keras.spaces.recurrent import RecurrentSpace
 from autonas_keras.spaces.space import Space, close_names
 from autonas_keras.spaces.tabular import TabularSpace
 from autonas_keras.spaces.text import TextSpace
@@ -25,6 +26,7 @@ SPACES: dict[str, Callable[..., Space]] = {
     "bignas": MobileSpace.bignas,
     "tabular": TabularSpace,
     "text": TextSpace,
+    "recurrent": RecurrentSpace,
 }
 
 
