@@ -68,7 +68,7 @@ class TabularSpace(Space):
         layers: int = 3,
         width: int = 256,
         embeddings: Sequence[str] = EMBEDDINGS,
-        embedding: int = 8,
+        embedding: int = 16,
         bins: int = BINS,
         categories: Sequence[int] = (8, 4, 16),
         normalisations: Sequence[str] = NORMALISATIONS,

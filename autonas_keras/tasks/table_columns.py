@@ -14,6 +14,7 @@ import pandas as pd
 NUMBERS = ("integer", "floating", "mixed-integer-float", "boolean", "decimal")
 TIMES = ("datetime64", "datetime", "date", "timedelta64", "timedelta", "time", "period")
 DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})([T\s].*)?")
+NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*", re.IGNORECASE)
 LOOKED_AT = 1000  # categories that tell whether a column holds dates
 SCALARS = {str, bytes, bool, int, float, Decimal, *np.sctypeDict.values()}
 RARE = 2  # samples of a category that is learnt
@@ -148,6 +149,8 @@ def find_column(values: pd.Series, name: str, where: str, wished: str | None = N
             f"Expected numbers or categories in column {name!r} of {where}, got dates or times; pass what counts in them "
             "as numbers, such as year, month and weekday, or drop the column."
         )
+    if kind in ("complex", "interval"):
+        raise _strange(found, name, where)
     meant = isinstance(values.dtype, pd.CategoricalDtype) and kind != "boolean"
     if wished == "numerical" or (kind in NUMBERS and wished != "categorical" and not meant):
         as_float(found, name, where)
@@ -255,7 +258,9 @@ def _unused(vocabulary: list[Any]) -> int:
 
 
 def _example(values: pd.Series) -> str:
-    known = values.dropna()
-    strange = [value for value in known.head(LOOKED_AT) if not isinstance(value, (int, float, np.number))]
+    """A value that is no number, if there is one among the first."""
+    known = values.dropna().iloc[:LOOKED_AT]
+    strange = [value for value in known if isinstance(value, str) and not NUMBER.fullmatch(value)]
+    strange += [value for value in known if not isinstance(value, (str, int, float, np.number))]
     value = strange[0] if strange else known.iloc[0]
     return f"{type(value).__name__} {str(value)[:40]!r}"
