@@ -385,7 +385,9 @@ class AutoModel(Results, auto_model.AutoModel):
         Raises:
             ValueError: When the search is not finished.
         """
-        network = self.tuner.get_best_model()
+        return self._exported(self.tuner.get_best_model())
+
+    def _exported(self, network: keras.Model) -> keras.Model:
         if not any(self.encoders):
             return network
         self._known()
