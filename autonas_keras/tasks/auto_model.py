@@ -31,6 +31,7 @@ from autonas_keras.tasks.results import Results
 from autonas_keras.tasks.targets import Labels, Numbers, class_weights
 from autonas_keras.tasks.undecided import Undecided
 from autonas_keras.tuners import (
+    SEARCHED,
     Facts,
     Method,
     Project,
@@ -190,6 +191,8 @@ class AutoModel(Results, auto_model.AutoModel):
         folder = self._project.path
         choice = read_choice(folder)
         if choice is None:
+            if SEARCHED in self._project.read():  # it began without a limit, and goes on with what it has
+                return
             facts = Facts.of(self.tuner.graph, data.x, self._undecided.free(self.tuner.graph), time_limit)
             choice = choose(facts)
             with self._project.writing():
@@ -203,7 +206,9 @@ class AutoModel(Results, auto_model.AutoModel):
         self.inputs, self.outputs = self._undecided.parts()
         graph = self._build_graph()
         self._heads = [node.in_blocks[0] for node in self.outputs]
+        known = self._facts
         self._make_tuner(self._undecided.method(choice), graph)
+        self._facts = {**known, **self._facts}
 
     # The graph
 
