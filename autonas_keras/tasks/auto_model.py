@@ -41,6 +41,7 @@ from autonas_keras.tuners import (
     read_choice,
     write_choice,
 )
+from autonas_keras.tuners.warm_start import warm_start as read_warm_start
 
 
 class AutoModel(Results, auto_model.AutoModel):
@@ -66,6 +67,7 @@ class AutoModel(Results, auto_model.AutoModel):
         limits: Upper bounds of "params", "flops" and, with a table in ``latency``, "latency_ms" of a network.
         latency: The ``LatencyTable`` of the network that is built around the only searched block: of its space, and of
             images of its input.
+        warm_start: Folder of an earlier search on the same space, of other data or sizes, to start from; it is only read.
         **settings: Settings of the method, such as ``search_epochs=30``.
 
     Raises:
@@ -89,6 +91,7 @@ class AutoModel(Results, auto_model.AutoModel):
         space: str | Space | None = None,
         limits: Mapping[str, float] | None = None,
         latency: LatencyTable | None = None,
+        warm_start: str | Path | None = None,
         **settings: Any,
     ) -> None:
         # Not AutoKeras's __init__: it seeds NumPy's global generator, and takes seed 0 for none.
@@ -150,6 +153,7 @@ class AutoModel(Results, auto_model.AutoModel):
             seed = self._project.read().get("seed", int(np.random.default_rng().integers(2**31)))
         self.seed = int(seed)
         self._latency, self._oracle = latency, {"objective": objective, "max_trials": max_trials}
+        self._warm_start = None if warm_start is None else str(warm_start)
         self._make_tuner(method, graph)
 
     def _make_tuner(self, method: Method, graph: Graph) -> None:
@@ -160,6 +164,7 @@ class AutoModel(Results, auto_model.AutoModel):
             "limits": self.limits,
             "objective": objective if isinstance(objective, str) else repr(objective),
             "seed": self.seed,
+            "warm_start": self._warm_start,
         }
         if self._latency is not None:
             self._facts["latency"] = {"scale": self._latency.conditions.scale, **self._latency.milliseconds}
@@ -169,6 +174,8 @@ class AutoModel(Results, auto_model.AutoModel):
             hypermodel=graph, project=self._project, limits=self.limits, seed=self.seed, **self._oracle
         )
         self.tuner.latency = self._latency
+        if self._warm_start is not None and not self._is_worker:
+            self.tuner.earlier = read_warm_start(self._warm_start, self._project, method.name)
 
     def _decide(self, data: convert.TrainingData, time_limit: float | None, verbose: Any) -> None:
         """Take the method that suits the data, the machine and the time, where none was named."""

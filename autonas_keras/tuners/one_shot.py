@@ -308,6 +308,8 @@ class OneShotTuner(SharedTuner):
             weight_decay=method.search_weight_decay,
             **self.graph.compile_arguments(),
         )
+        if self.earlier is not None:
+            self.earlier.give_weights(model)
         return model
 
     def _paths(self) -> int:
@@ -333,7 +335,7 @@ class SposTuner(OneShotTuner):
 
     def _search(self, judge: Judge) -> tuple[Architecture, list[dict[str, Any]]]:
         strategy = evolution(self.graph.space, self.method.population_size, self.seed, self._limited())
-        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"], self.search_left)
+        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"], self._judging_left)
 
 
 class EnasTuner(OneShotTuner):
@@ -343,6 +345,8 @@ class EnasTuner(OneShotTuner):
         method = self.method
         warmup = epochs // 5 if method.warmup_epochs is None else method.warmup_epochs
         self._controller = method.controller(self.graph.space, self.seed)
+        if self.earlier is not None and "parameters" in (self.earlier.state or {}):
+            self._controller.begin([], self.earlier.state)
         x, y = self._judged()
         size = min(method.search_batch_size, len(tree.flatten(x)[0]))
         judge = InheritedScore(model, None, (x, y), size)
@@ -361,7 +365,7 @@ class EnasTuner(OneShotTuner):
         # A training that had ended before a kill does not call back.
         self._learning.restore(self._epochs)
         drawn = Drawn(self._controller, self.seed, **self._limited())
-        return judged(drawn, judge, self.method.samples, self._fit["verbose"], self.search_left)
+        return judged(drawn, judge, self.method.samples, self._fit["verbose"], self._judging_left)
 
 
 class Drawn(Strategy):
