@@ -29,7 +29,7 @@ def run(seeds: Sequence[int] = (0, 1, 2, 3, 4)) -> Iterator[dict[str, Any]]:
         parent = next(a for a in (space.sample(rng) for _ in range(1000)) if a["cell/edge_3_0"] == "nor_conv_3x3")
         child = mutate_cell(space, parent, rng)
         known = network(space.resized(3, 8), parent, seed, x.shape[1:])
-        fit = {"x": x, "y": images.y_train, "validation_data": (judged, images.y_test), "seed": seed}
+        fit: dict[str, Any] = {"x": x, "y": images.y_train, "validation_data": (judged, images.y_test), "seed": seed}
         _trained(known, **fit)
         scratch = network(space.resized(3, 8), child, seed + 1, x.shape[1:])
         heir = network(space.resized(3, 8), child, seed + 1, x.shape[1:])
