@@ -16,6 +16,7 @@ help:
 	@echo "make check            lint, format, types, direction of imports"
 	@echo "make bench ROW=name   one row of benchmarks/, appended to benchmarks/results/name.csv; without ROW: the list"
 	@echo "make bench-strategies ROW=name [STRATEGY=\"evolution predictor\"]  strategies on published tables, and their steps' cost"
+	@echo "make bench-time ROW=name      one row that gives each side the same wall-clock; without ROW: the list"
 	@echo "make bench-sharing ROW=name   one row on supernets and their networks; without ROW: the list"
 	@echo "make bench-time ROW=name      one row on what is found in the time there is; without ROW: the list"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import keras_tuner
 import numpy as np
@@ -40,7 +40,7 @@ class StrategyOracle(DurableOracle):
         TypeError: When ``space`` is not a Space.
     """
 
-    strategy_class: ClassVar[type[Strategy]]
+    strategy_class: type[Strategy]
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class StrategyOracle(DurableOracle):
         assert self.strategy is not None
         tried = self._compute_values_hash(values)
         for trial_id in self.end_order:
-            if self._id_to_hash[trial_id] == tried:
+            if self._id_to_hash[trial_id] == tried and self._teaches(self.trials[trial_id]):
                 self.strategy.observe(architecture, self._reward(self.trials[trial_id]))
 
     def asked(self, trial_id: str) -> str:
@@ -170,6 +170,9 @@ class StrategyOracle(DurableOracle):
         assert self.strategy is not None and self._translation is not None
         while self._observed < len(self.end_order):
             trial = self.trials[self.end_order[self._observed]]
+            if not self._teaches(trial):
+                self._observed += 1
+                continue
             code = self._asked.pop(trial.trial_id, None)
             architecture = (
                 self._translation.architecture(trial.hyperparameters.values)
@@ -178,6 +181,10 @@ class StrategyOracle(DurableOracle):
             )
             self._observed += 1
             self.strategy.observe(architecture, self._reward(trial))
+
+    def _teaches(self, trial: Any) -> bool:
+        """Whether the strategy is told of a trial that ended."""
+        return True
 
     def _reward(self, trial: Any) -> float | tuple[float, ...] | None:
         """What a trial was worth, larger is better; None when it failed."""

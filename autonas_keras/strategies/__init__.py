@@ -8,6 +8,7 @@ from autonas_keras.strategies.genetic import Genetic
 from autonas_keras.strategies.greedy import EpsilonGreedy
 from autonas_keras.strategies.local_search import LocalSearch
 from autonas_keras.strategies.mutation import mutate_cell, mutate_decision, mutate_each
+from autonas_keras.strategies.named import STRATEGIES
 from autonas_keras.strategies.nsga2 import NSGA2
 from autonas_keras.strategies.pareto import crowding_distance, non_dominated_sort, pareto_front
 from autonas_keras.strategies.predicted import PredictedWorth, evolve_predicted
@@ -19,6 +20,7 @@ from autonas_keras.strategies.vote import Scorer, rank_vote
 
 __all__ = [
     "NSGA2",
+    "STRATEGIES",
     "CoarseToFine",
     "EpsilonGreedy",
     "Genetic",

@@ -8,6 +8,7 @@ from autonas_keras.training.first_weights import FirstWeights
 from autonas_keras.training.fit import fit_bilevel, fit_paths, fit_resumable, light_graphs
 from autonas_keras.training.handout import discrete_network, handed_out
 from autonas_keras.training.inheritance import inherit_weights
+from autonas_keras.training.median import MedianStopping, write_curves
 from autonas_keras.training.net2net import deepen, widen
 from autonas_keras.training.pace import Deadline, Pace, count_epochs, path_seconds, step_seconds
 from autonas_keras.training.paths import PathModel
@@ -28,6 +29,7 @@ __all__ = [
     "ExponentialToConstant",
     "FairSampling",
     "FirstWeights",
+    "MedianStopping",
     "Pace",
     "PathModel",
     "Phase",
@@ -55,5 +57,6 @@ __all__ = [
     "shrinking_phases",
     "step_seconds",
     "steps_per_epoch",
+    "write_curves",
     "widen",
 ]

@@ -335,7 +335,7 @@ class SposTuner(OneShotTuner):
 
     def _search(self, judge: Judge) -> tuple[Architecture, list[dict[str, Any]]]:
         strategy = evolution(self.graph.space, self.method.population_size, self.seed, self._limited())
-        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"], self.search_left)
+        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"], self._judging_left)
 
 
 class EnasTuner(OneShotTuner):
@@ -365,7 +365,7 @@ class EnasTuner(OneShotTuner):
         # A training that had ended before a kill does not call back.
         self._learning.restore(self._epochs)
         drawn = Drawn(self._controller, self.seed, **self._limited())
-        return judged(drawn, judge, self.method.samples, self._fit["verbose"], self.search_left)
+        return judged(drawn, judge, self.method.samples, self._fit["verbose"], self._judging_left)
 
 
 class Drawn(Strategy):

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.time ROW [--seeds 0 1 2]``; without a row they are listed."""
+"""``python -m benchmarks.time NAME [--seeds 0 1]``; without a name the rows are listed."""
 
 from __future__ import annotations
 
