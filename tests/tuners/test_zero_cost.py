@@ -60,5 +60,6 @@ def test_proxies_guide_mutations_and_predictors(tmp_path: Path, tuner: str, sett
 
 def test_nothing_is_asked_where_nobody_wants_it() -> None:
     assert not get_method("evolution").asks_scorer and not get_method("predictor").asks_scorer
+    assert "warmup" not in get_method("evolution").facts() and get_method("random", warmup=3).facts()["warmup"] == 3
     assert get_method("predictor", screen=0.5).chosen(None)["candidates"] == 30
     assert get_method("predictor").chosen(None)["candidates"] is None
