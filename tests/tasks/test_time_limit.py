@@ -135,8 +135,6 @@ def test_a_supernet_learns_for_as_many_steps_as_there_is_time_for(
     epochs, steps = clock_of(tmp_path)["plans"]["search"]
     assert 1 <= epochs < 10_000 and 1 <= steps <= 160
     usable(clf, x, y, tmp_path)
-    if tuner != "darts":
-        clf.specialize(limits=None, verbose=0)  # takes as long as it takes
 
 
 def test_trials_are_proposed_while_there_is_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +177,7 @@ def test_the_final_network_suits_the_time(tmp_path: Path) -> None:
     with hp.name_scope(block.name):
         block.space.declare(hp)
     hp.values.update(known_points(graph.space, 0)[0])
-    most = (0.0, 6e6, 2e7, 2e8, 1e12)
+    most = (0.0, 1e7, 2e7, 2e8, 1e12)
     sizes = [timed.suited_size(graph, hp, flops) for flops in most]
     counted = [timed.network_flops(graph, hp, **size) for size in sizes]
     assert counted == sorted(counted) and len(set(counted)) == 5
