@@ -356,7 +356,7 @@ class OfaTuner(ElasticTuner):
         sampling = ShrinkingSampling(self.graph.space, self.seed, phases[0])
         begun = self._left()
         step = path_seconds(model, data, sampling, self._size, self._left)
-        started = begun - self._left() - step * MEASURED  # every phase is traced anew
+        started = max(0.0, begun - self._left() - step * MEASURED)  # every phase is traced anew
         mean = sum(map(_work, phases)) / sum(phase.length for phase in phases)
         seconds = self._left() - started * len(phases)
         epochs, steps = count_epochs(
