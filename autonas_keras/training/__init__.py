@@ -2,8 +2,8 @@
 
 from autonas_keras.training.augment import Augment
 from autonas_keras.training.bilevel import BilevelModel
-from autonas_keras.training.checkpoint import TrainingCheckpoint
-from autonas_keras.training.controller import ControllerSampling, ControllerTraining
+from autonas_keras.training.checkpoint import TrainingCheckpoint, spent
+from autonas_keras.training.controller import ControllerSampling, ControllerTraining, controller_probabilities
 from autonas_keras.training.first_weights import FirstWeights
 from autonas_keras.training.fit import fit_bilevel, fit_paths, fit_resumable, light_graphs
 from autonas_keras.training.handout import discrete_network, handed_out
@@ -35,6 +35,7 @@ __all__ = [
     "TrainingCheckpoint",
     "UniformSampling",
     "batches",
+    "controller_probabilities",
     "discrete_network",
     "fit_bilevel",
     "fit_paths",
@@ -44,5 +45,6 @@ __all__ = [
     "phase_epochs",
     "select_by_perturbation",
     "shrinking_phases",
+    "spent",
     "steps_per_epoch",
 ]

@@ -24,10 +24,13 @@ from autonas_keras.evaluation import LatencyTable
 from autonas_keras.files import write_atomically
 from autonas_keras.oracles import DurableOracle, distributed
 from autonas_keras.spaces import Architecture
+from autonas_keras.training import spent
 from autonas_keras.tuners.limits import GraphCosts, check_feasible
 from autonas_keras.tuners.network import Plan, save_model, train
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method, default_epochs
+from autonas_keras.tuners.story import Story, spaces_of, write_layers
+from autonas_keras.tuners.watching import TimeLeft, named
 
 POLL = 1.0  # seconds between two looks of a worker for the final network
 
@@ -70,6 +73,7 @@ class SearchTuner(AutoTuner):
         self.costs: GraphCosts | None = None
         self._history: keras.callbacks.History | None = None
         self._model: keras.Model | None = None
+        self.story = Story(project.path, lambda phase: spent(project.path / phase))
         self.hyper_pipeline = None
         path, worker = project.path, self._is_worker()
         with project.writing():
@@ -154,7 +158,7 @@ class SearchTuner(AutoTuner):
         if self._finished:
             return self.history()
         samples = len(tree.flatten(x)[0])
-        with self.project.writing(), forgotten_gradients(), self._serving() as chief:
+        with self.project.writing(), forgotten_gradients(), self._serving() as chief, self.story:
             self._fit = {
                 "epochs": epochs or default_epochs(samples, batch_size),
                 "batch_size": batch_size,
@@ -170,8 +174,10 @@ class SearchTuner(AutoTuner):
                 self._work()
                 del self._data, self._validation
                 return self.history()
+            self.story.enter("declare", max_trials=self.oracle.max_trials)
             self._declare()
             self.save()
+            self.story.enter("search", spaces=spaces_of(self.graph))
             self.oracle.verbose = verbose if self.shows_trials else 0
             self.on_search_begin()
             if chief is None or not self.shared:
@@ -181,6 +187,7 @@ class SearchTuner(AutoTuner):
             self.on_search_end()
             if not self._completed():
                 self._explain_failure()
+            self.story.enter("final")
             self._train_final(data, validation, together=validation_split > 0)
             pipeline.save(f"{self.best_pipeline_path}.writing")
             os.replace(f"{self.best_pipeline_path}.writing", self.best_pipeline_path)
@@ -294,7 +301,7 @@ class SearchTuner(AutoTuner):
     # The final network
 
     def _train_final(self, data: Any, validation: Any, together: bool) -> None:
-        callbacks = self._fit["callbacks"]
+        callbacks = named(self._fit["callbacks"], "final")
         if together:
             data = tree.map_structure(lambda *parts: np.concatenate(parts), data, validation)
             validation = None
@@ -311,10 +318,12 @@ class SearchTuner(AutoTuner):
         )
         if plan.verbose:
             print(f"Found {self.architecture(self.best_trial.hyperparameters) if self.graph.searched else 'a network'}")
-        start = time.perf_counter()
+            plan.callbacks = [*callbacks, TimeLeft(plan.epochs, "the final training")]
+        start = time.perf_counter() - spent(self._file("final"))
         model, history = self._trained(data, plan)
         record = {"epoch": list(history.epoch), "history": history.history, "seconds": time.perf_counter() - start}
         write_atomically(self._file("final.json"), json.dumps(record, default=float))
+        write_layers(self.project.path, model)
         save_model(model, self.best_model_path)
         self._model = model
 

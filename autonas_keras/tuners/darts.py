@@ -218,7 +218,10 @@ class DartsTuner(SupernetTuner):
             directory=folder,
             learning_rate=method.rates,
             warmup_epochs=warmup,
-            callbacks=[] if method.skip_limit is None else [SkipDominance(method.skip_limit, warmup)],
+            callbacks=[
+                *([] if method.skip_limit is None else [SkipDominance(method.skip_limit, warmup)]),
+                *self._watching(epochs, folder.name),
+            ],
             verbose=self._fit["verbose"],
             augment=method.augmentation(image_shape(graph), samples >= LARGE),
         )

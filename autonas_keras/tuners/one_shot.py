@@ -29,6 +29,7 @@ from autonas_keras.training import (
     PathModel,
     Sampling,
     UniformSampling,
+    controller_probabilities,
     fit_paths,
 )
 from autonas_keras.tuners.network import LARGE, adapt, image_shape
@@ -234,9 +235,10 @@ class OneShotTuner(SharedTuner):
             seed=seed,
             directory=self._file("search"),
             learning_rate=method.rates(self.graph.space),
-            callbacks=callbacks,
+            callbacks=[*callbacks, *self._watching(epochs)],
             verbose=self._fit["verbose"],
             augment=method.augmentation(image_shape(self.graph), samples >= LARGE),
+            record=self._record(),
         )
         shared = self._keep(model, x)
         best, tried = self._search(shared.score)
@@ -247,6 +249,10 @@ class OneShotTuner(SharedTuner):
     @abstractmethod
     def _plan(self, model: PathModel, epochs: int) -> tuple[Sampling, list[keras.callbacks.Callback]]:
         """Which architectures the training takes, and what learns along with it."""
+
+    def _record(self) -> Callable[[], dict[str, Any]] | None:
+        """What gives what else to write down after each epoch."""
+        return None
 
     @abstractmethod
     def _search(self, judge: Judge) -> tuple[Architecture, list[dict[str, Any]]]:
@@ -313,7 +319,7 @@ class SposTuner(OneShotTuner):
             seed=self.seed,
             **self._limited(),
         )
-        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"])
+        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"], self._costs_of)
 
 
 class EnasTuner(OneShotTuner):
@@ -337,11 +343,14 @@ class EnasTuner(OneShotTuner):
         self._epochs = epochs
         return ControllerSampling(self._controller, self.seed, warmup), [self._learning]
 
+    def _record(self) -> Callable[[], dict[str, Any]] | None:
+        return lambda: {"probabilities": controller_probabilities(self._controller.network, self.seed)}
+
     def _search(self, judge: Judge) -> tuple[Architecture, list[dict[str, Any]]]:
         # A training that had ended before a kill does not call back.
         self._learning.restore(self._epochs)
         drawn = Drawn(self._controller, self.seed, **self._limited())
-        return judged(drawn, judge, self.method.samples, self._fit["verbose"])
+        return judged(drawn, judge, self.method.samples, self._fit["verbose"], self._costs_of)
 
 
 class Drawn(Strategy):

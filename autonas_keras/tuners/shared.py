@@ -53,6 +53,10 @@ class SharedTuner(SupernetTuner):
 
     # While the search runs
 
+    def _costs_of(self, architecture: Architecture) -> Mapping[str, float]:
+        assert self._shared is not None
+        return self._shared.costs.of(architecture)
+
     def _keep(self, model: PathModel, x: Any) -> SharedWeights:
         """Keep a trained supernet, and the images that its networks are judged on."""
         calibration = tree.map_structure(lambda array: array[:CALIBRATION], x)
@@ -222,14 +226,16 @@ class SharedTuner(SupernetTuner):
         return judged(strategy, shared.score, getattr(self.method, "evaluations", 300), verbose)[0]
 
 
-def judged(strategy: Strategy, judge: Any, evaluations: int, verbose: Any) -> tuple[Architecture, list[dict[str, Any]]]:
-    """The best of what a strategy proposes, and a row for each that was judged."""
+def judged(
+    strategy: Strategy, judge: Any, evaluations: int, verbose: Any, costs: Any = None
+) -> tuple[Architecture, list[dict[str, Any]]]:
+    """The best of what a strategy proposes, and a row for each that was judged, with its costs where those are given."""
     rows: list[dict[str, Any]] = []
     progress = keras.utils.Progbar(evaluations, verbose=1 if verbose else 0, unit_name="architecture")
     while len(rows) < evaluations and (architecture := strategy.propose()) is not None:
         score = judge(architecture)
         strategy.observe(architecture, score)
-        rows.append({"architecture": str(architecture), "score": score})
+        rows.append({"architecture": str(architecture), "score": score, **(costs(architecture) if costs else {})})
         progress.update(len(rows), [("score", score)])
     assert strategy.best is not None
     return strategy.best, rows

@@ -15,7 +15,9 @@ from autonas_keras.blocks.isolation import own_randomness
 from autonas_keras.evaluation import model_costs
 from autonas_keras.files import write_atomically
 from autonas_keras.spaces import Architecture
+from autonas_keras.training import spent
 from autonas_keras.tuners.base import SearchTuner
+from autonas_keras.tuners.watching import TimeLeft, named
 
 
 class SupernetTuner(SearchTuner):
@@ -33,7 +35,7 @@ class SupernetTuner(SearchTuner):
             return
         file = self._file("search", "found.json")
         if not file.exists():
-            start = time.perf_counter()
+            start = time.perf_counter() - spent(self._file("search"))
             architecture, metrics = self._find()
             found = {"decisions": dict(architecture), "metrics": metrics, "seconds": time.perf_counter() - start}
             write_atomically(file, json.dumps(found))
@@ -41,6 +43,11 @@ class SupernetTuner(SearchTuner):
         self._metrics, self._seconds = found["metrics"], found["seconds"]
         hp = self.oracle.get_space()
         self.oracle.proposals = [{**hp.values, **found["decisions"]}]
+
+    def _watching(self, epochs: int, part: str = "search") -> list[keras.callbacks.Callback]:
+        """Callbacks that watch a training of the supernet: the user's that can, and how long it still takes."""
+        left = [TimeLeft(epochs, "the search")] if self._fit["verbose"] and epochs > 1 else []
+        return [*named(self._fit["callbacks"], part, supernet=True), *left]
 
     def assemble(self, network: Network) -> keras.Model:
         """The model of the graph with its searched blocks as ``network`` says, not compiled."""

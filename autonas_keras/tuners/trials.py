@@ -17,13 +17,15 @@ from autonas_keras import oracles
 from autonas_keras.blocks import Graph
 from autonas_keras.blocks.isolation import own_randomness
 from autonas_keras.evaluation import meets, model_costs
-from autonas_keras.training import ScratchTraining, steps_per_epoch
+from autonas_keras.training import ScratchTraining, spent, steps_per_epoch
 from autonas_keras.tuners.base import SearchTuner
 from autonas_keras.tuners.limits import GraphCosts
 from autonas_keras.tuners.network import Plan, train
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.scratch import pays, scratch_training, shares
 from autonas_keras.tuners.settings import Method
+from autonas_keras.tuners.story import write_curves
+from autonas_keras.tuners.watching import Estimate, named
 
 PATIENCE = 10  # epochs without progress after which a trial ends, as in AutoKeras
 
@@ -55,8 +57,9 @@ class TrialTuner(SearchTuner):
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         hp = trial.hyperparameters
-        start, folder = time.perf_counter(), Path(self.get_trial_dir(trial.trial_id))
-        callbacks = copy.deepcopy(self._fit["callbacks"])
+        folder = Path(self.get_trial_dir(trial.trial_id))
+        start = time.perf_counter() - spent(folder / "training")
+        callbacks = named(copy.deepcopy(self._fit["callbacks"]), f"trial_{trial.trial_id}")
         if not any(isinstance(callback, keras.callbacks.EarlyStopping) for callback in callbacks):
             callbacks.append(keras.callbacks.EarlyStopping(patience=PATIENCE, min_delta=1e-4))
         plan = Plan(
@@ -76,6 +79,7 @@ class TrialTuner(SearchTuner):
                 f"Expected the objective {self.oracle.objective.name!r} among {sorted(history.history)}, got none."
             )
         self.write_result(trial.trial_id, seconds=time.perf_counter() - start, **costs)
+        write_curves(folder, history)
         return history
 
     def _run(self, hp: Any, plan: Plan) -> tuple[keras.callbacks.History, Mapping[str, float]]:
@@ -104,6 +108,7 @@ class TrialTuner(SearchTuner):
         return scratch_training(self.graph, hp, self._data, plan)
 
     def _run_trials(self) -> None:
+        self._estimate = Estimate(self.oracle.max_trials or 0, len(self.oracle.end_order))
         try:
             super()._run_trials()
         finally:
@@ -111,8 +116,16 @@ class TrialTuner(SearchTuner):
 
     def on_trial_end(self, trial: Any) -> None:
         super().on_trial_end(trial)
+        self.story.tick()
+        self._tell_time_left()
         # Only now does the oracle know the result; a kill before this goes on from the checkpoints.
         shutil.rmtree(Path(self.get_trial_dir(trial.trial_id)) / "training", ignore_errors=True)
+
+    def _tell_time_left(self) -> None:
+        """Say now and then how long the trials still take; KerasTuner says what they took."""
+        left = self._estimate.step(len(self.oracle.end_order))
+        if left is not None and self._fit["verbose"]:
+            print(f"{self._estimate.done} of at most {self._estimate.total} trials, {left}.")
 
 
 @dataclass(frozen=True)

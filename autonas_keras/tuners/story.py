@@ -1,0 +1,108 @@
+"""What a search writes down about itself while it runs, for the report."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from autonas_keras.blocks import Graph
+from autonas_keras.files import write_atomically
+
+STORY, CURVES, LAYERS = "story.json", "curves.json", "layers.json"
+PACKAGES = ("tensorflow", "keras", "keras-tuner", "autokeras", "numpy")
+
+
+class Story:
+    """The phases of a search with their seconds, those before a kill included, its versions and its spaces.
+
+    As a context it ends the phase that is open, whatever happened inside.
+
+    Args:
+        folder: Folder of the project.
+        spent: Seconds of the trainings that a phase has kept in the folder: what it took at least, if it was killed.
+    """
+
+    def __init__(self, folder: Path, spent: Callable[[str], float]) -> None:
+        self._file, self._spent = folder / STORY, spent
+        self._phase: str | None = None
+        self._before = self._start = 0.0
+
+    def __enter__(self) -> Story:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._leave()
+
+    def enter(self, phase: str, **facts: Any) -> None:
+        """Begin a phase, or go on with it, and write down what is known now."""
+        self._leave()
+        known = self._read()
+        phases = known.setdefault("phases", {})
+        # Who was killed left the phase open, and did not say what it took until then.
+        least = self._spent(phase) if known.get("open") == phase else 0.0
+        self._phase, self._start = phase, time.perf_counter()
+        self._before = phases[phase] = max(float(phases.get(phase, 0.0)), least)
+        known.setdefault("begun", time.time())
+        self._write({**known, **facts, "open": phase, "versions": versions()})
+
+    def tick(self) -> None:
+        """Write down what the open phase took so far."""
+        if self._phase is not None:
+            known = self._read()
+            known.setdefault("phases", {})[self._phase] = self._before + time.perf_counter() - self._start
+            self._write(known)
+
+    def _leave(self) -> None:
+        if self._phase is not None:
+            self.tick()
+            self._write({**self._read(), "open": None, "ended": time.time()})
+            self._phase = None
+
+    def _read(self) -> dict[str, Any]:
+        return json.loads(self._file.read_text()) if self._file.exists() else {}
+
+    def _write(self, known: dict[str, Any]) -> None:
+        write_atomically(self._file, json.dumps(known, indent=1), sync=False)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of this package and of those that it stands on."""
+    found = {"python": sys.version.split()[0]}
+    # A checkout need not be installed to be used, and knows its version all the same.
+    found["autonas_keras"] = str(getattr(sys.modules.get("autonas_keras"), "__version__", "unknown"))
+    return found | {name: metadata.version(name) for name in PACKAGES}
+
+
+def spaces_of(graph: Graph) -> dict[str, Any]:
+    """The spaces of the searched blocks, with the sizes of the network that is built, as JSON takes them."""
+    return {
+        block.name: {"class": type(block.built_space).__name__, "config": block.built_space.get_config()}
+        for block in graph.searched
+    }
+
+
+def write_curves(folder: Path, history: keras.callbacks.History) -> None:
+    """Keep what a trial reported after each epoch beside it."""
+    curves = {name: [float(f"{value:.5g}") for value in values] for name, values in history.history.items()}
+    write_atomically(folder / CURVES, json.dumps(curves), sync=False)
+
+
+def write_layers(folder: Path, model: keras.Model) -> None:
+    """Keep the layers of a network as a list."""
+    rows = [
+        {
+            "name": layer.name,
+            "type": type(layer).__name__,
+            "shape": [list(output.shape[1:]) for output in keras.tree.flatten(layer.output)],
+            "params": layer.count_params(),
+        }
+        for layer in model.layers
+    ]
+    write_atomically(folder / LAYERS, json.dumps(rows), sync=False)
