@@ -134,7 +134,10 @@ class _Scale:
         self.start, self.end, self.log, self.whole = start, end, log, whole
         low, high = (self._move(min(values)), self._move(max(values)))
         space = (high - low) * 0.04 or (0.1 if log else abs(high) * 0.05 or 0.5)
+        if not log:  # what is all but equal is drawn as equal, with ticks that people can read
+            space = max(space, (abs(high) * 2e-3 - (high - low)) / 2)
         self.low, self.high = low - space, high + space
+        self.least = min(values) if whole else -math.inf
 
     def _move(self, value: float) -> float:
         return math.log10(value) if self.log else value
@@ -150,7 +153,7 @@ class _Scale:
             found = [
                 factor * 10.0**power
                 for power in range(math.floor(self.low), math.ceil(self.high) + 1)
-                for factor in ((1, 2, 5) if self.high - self.low < 1.6 else (1,))
+                for factor in ((1, 2, 5) if self.high - self.low < 2.4 else (1,))
             ]
             inside = [value for value in found if self.low <= math.log10(value) <= self.high]
             if len(inside) >= 2:
@@ -163,7 +166,8 @@ class _Scale:
             step = max(1.0, step)
         digits = max(0, -math.floor(math.log10(step) + 1e-9))
         first, last = math.ceil(low / step), math.floor(high / step)
-        return [(i * step, short(i * step, digits)) for i in range(first, last + 1) if not self.log or i > 0]
+        least = max(self.least, step / 2 if self.log else -math.inf)
+        return [(i * step, short(i * step, digits)) for i in range(first, last + 1) if i * step >= least]
 
 
 def _round_step(step: float) -> float:
@@ -185,9 +189,9 @@ def _without_far(values: Sequence[float]) -> list[float]:
 def short(value: float, digits: int = 0) -> str:
     """A number of a tick: 1.5M, 20k, 0.25."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size * 0.99999 and (abs(value) >= 1e4 or value % 1e3 == 0):
+        if abs(value) >= max(size * 0.99999, 1e4):
             return f"{value / size:.4g}{letter}"
-    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def thin_line(points: Sequence[Point], count: int = POINTS) -> list[Point]:

@@ -107,7 +107,7 @@ def _trials_chart(story: Story) -> Html:
         return Line(_points(trial.curves[name]), style, label)
 
     parts: list[Line | Dots] = [line(trial, "faintline", None) for trial in reversed(rest)]
-    parts += [line(trial, f"l{place}", f"trial {trial.name}") for place, trial in reversed(list(enumerate(best)))]
+    parts += [line(trial, f"l{place}", f"trial {trial.name}") for place, trial in enumerate(best)]
     note = f"The best {len(best)} in colour" + (
         f", {len(rest)} of {len(drawn) - len(best)} others in grey." if rest else "."
     )

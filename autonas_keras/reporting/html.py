@@ -74,6 +74,11 @@ def count(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
 
 
+def plural(number_: int, noun: str) -> str:
+    """A number with its noun."""
+    return f"{number_:,} {noun}" if number_ == 1 else f"{number_:,} {noun}s"
+
+
 def duration(seconds: float | None) -> str:
     """A time as people say it."""
     if seconds is None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from autonas_keras.files import write_atomically
 from autonas_keras.reporting import sections
-from autonas_keras.reporting.html import Html, count, duration, number, paragraph, text
+from autonas_keras.reporting.html import Html, count, duration, number, paragraph, plural, text
 from autonas_keras.reporting.reading import read_story
 from autonas_keras.reporting.story import Story
 
@@ -127,28 +127,23 @@ def _summary(story: Story) -> str:
         epochs = max(len(v) for t, c in story.trainings.items() if t.startswith("Search") for v in c.values())
         found.append(f"One supernet learnt weights and architecture together for {count(epochs)} epochs.")
     elif story.trials:
-        found.append(
-            f"{count(len(story.completed))} {_plural(len(story.completed), 'network was', 'networks were')} trained."
-        )
+        found.append(f"{plural(len(story.completed), 'trial')} trained a network each.")
     best = story.best
     if best is not None and story.objective:
-        verb = "reached" if story.finished else "has reached"
-        text_ = f"The best one {verb} {story.objective} {number(best.score)}"
+        told = f"{story.objective} {number(best.score)}"
         if story.quality != story.objective and story.quality in best.metrics:
-            text_ += f" and {story.quality} {number(best.metrics[story.quality])}"
-        found.append(text_ + (f" with {count(best.costs['params'])} parameters." if "params" in best.costs else "."))
+            told += f" and {story.quality} {number(best.metrics[story.quality])}"
+        ending = f" with {count(best.costs['params'])} parameters." if "params" in best.costs else "."
+        reached = "The best one reached" if story.finished else "The best one so far reached"
+        found.append(f"{'With shared weights what was found reached' if story.one_shot else reached} {told}{ending}")
     return " ".join(found) or "Nothing has been found yet."
-
-
-def _plural(number_: int, one: str, several: str) -> str:
-    return one if number_ == 1 else several
 
 
 def _figures(story: Story) -> str:
     best, rows = story.best, []
     if best is not None:
         value = best.metrics.get(story.quality, best.score)
-        rows.append((story.quality or "score", number(value), ""))
+        rows.append((story.quality or "score", number(value), "with shared weights" if story.one_shot else ""))
         rows += [
             (name, count(best.costs[cost]), "")
             for cost, name in (("params", "parameters"), ("flops", "multiply-adds"))

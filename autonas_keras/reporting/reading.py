@@ -190,7 +190,9 @@ class _Reader:
         if best is not None:
             story.decisions = best.decisions
             story.found = _point(story.space, best.decisions)
-            story.found_by = "" if story.finished else f"Best of the trials so far: trial {best.name}."
+            so_far = f"Best of the trials so far: trial {best.name}."
+            told = "What the search found; its final training is not finished." if story.one_shot else so_far
+            story.found_by = "" if story.finished else told
             return
         for title, entries in logs.items():
             record = entries[-1].get("record", {})

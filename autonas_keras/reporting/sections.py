@@ -17,13 +17,14 @@ from autonas_keras.reporting.html import (
     number,
     pairs_table,
     paragraph,
+    plural,
     scrolling,
     section,
     text,
 )
 from autonas_keras.reporting.story import Mixture, Story, Trial, rank_correlation
 
-FIRST = 50  # rows of the table of trials before all are asked for
+FIRST = 20  # rows of the table of trials before all are asked for
 ROWS = 120  # edges or decisions of a mixture that are drawn at most
 REASONS = 20  # reasons of failures that are listed
 MESSAGE = 4000  # characters of the end of a message
@@ -41,7 +42,7 @@ def found_section(story: Story) -> Html:
     if story.decisions:
         rows = [(name, value) for name, value in story.decisions.items()]
         table = pairs_table("What was decided", rows)
-        parts.append(Html(f"<details><summary>{count(len(rows))} decisions</summary>{table}</details>"))
+        parts.append(Html(f"<details><summary>{plural(len(rows), 'decision')}</summary>{table}</details>"))
     parts.append(_layers(story.layers))
     return section("network", "The found network" if story.finished else "The network so far", *parts)
 
@@ -52,6 +53,8 @@ def _cells(story: Story) -> list[Html]:
         drawn = cells_svg(story.space, story.found)
     except ValueError:  # a space that has no cells; its notation says all of it
         return []
+    if len(getattr(story.space, "parts", ())) == 1:  # the name of the only block says nothing
+        drawn = [(title.rpartition(", ")[2], svg) for title, svg in drawn]
     return [Html(f"<h3>{text(_capital(title))}</h3>{scrolling(title, svg)}") for title, svg in drawn]
 
 
@@ -65,7 +68,7 @@ def _layers(rows: Sequence[Mapping[str, Any]]) -> Html:
     )
     head = '<tr><th scope="col">Layer</th><th scope="col">Type</th><th scope="col">Output</th><th scope="col" class="n">Parameters</th></tr>'
     table = f"<table><caption>Layers of the exported network, in their order</caption><thead>{head}</thead><tbody>{body}</tbody></table>"
-    return Html(f"<details><summary>{count(len(rows))} layers</summary>{scrolling('Layers', table)}</details>")
+    return Html(f"<details><summary>{plural(len(rows), 'layer')}</summary>{scrolling('Layers', table)}</details>")
 
 
 def _shapes(shapes: Any) -> str:
@@ -106,7 +109,7 @@ def trials_section(story: Story) -> Html:
     body = "".join(_trial_row(trial, metrics, costs, trial is best) for trial in ordered)
     table = (
         f'<table class="sortable" data-first="{FIRST}" data-news="trials-news" data-more="trials-more">'
-        f"<caption>{count(len(ordered))} trials, the best first. A heading sorts by its column.</caption>"
+        f"<caption>{plural(len(ordered), 'trial')}, the best first. A heading sorts by its column.</caption>"
         f"<thead><tr>{''.join(head)}</tr></thead><tbody>{body}</tbody></table>"
     )
     more = f'<button type="button" class="more" id="trials-more" hidden>Show all {count(len(ordered))} trials</button>'
@@ -128,9 +131,11 @@ def _trial_row(trial: Trial, metrics: Sequence[str], costs: Sequence[str], best:
     cells += [_value(trial.costs.get(cost), count(trial.costs.get(cost))) for cost in costs]
     cells.append(_value(trial.seconds, "–" if trial.seconds is None else f"{trial.seconds:,.1f}"))
     status = trial.status.lower()
-    cells.append(f"<td{' class=bad' if trial.reason else ''}>{text(status)}{' · best' if best else ''}</td>")
+    style = "s bad" if trial.reason else "s"
+    cells.append(f'<td class="{style}">{text(status)}{" · best" if best else ""}</td>')
     cells.append(f"<td><code>{text(trial.reason or trial.architecture or '')}</code></td>")
-    return f"<tr{' class=best' if best else ''}>{''.join(cells)}</tr>"
+    marked = ' class="best"' if best else ""
+    return f"<tr{marked}>{''.join(cells)}</tr>"
 
 
 def _value(value: float | None, shown: str) -> str:
@@ -215,9 +220,8 @@ def failures_section(story: Story) -> Html:
     for reason, trials in ordered[:REASONS]:
         names = ", ".join(trial.name for trial in trials[:10]) + (", …" if len(trials) > 10 else "")
         message = trials[-1].message[-MESSAGE:]
-        parts.append(
-            f"<h3>{text(reason)}</h3>{paragraph(f'{count(len(trials))} of {count(len(story.trials))} trials: {names}.', style='note')}"
-        )
+        told = f"{count(len(trials))} of {plural(len(story.trials), 'trial')}: {names}."
+        parts.append(f"<h3>{text(reason)}</h3>{paragraph(told, style='note')}")
         parts.append(
             f"<details><summary>The message of trial {text(trials[-1].name)}</summary><pre>{text(message)}</pre></details>"
         )
@@ -298,6 +302,8 @@ def _spaced(name: str) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     if isinstance(value, Mapping):
         return ", ".join(f"{_spaced(name)} {_plain(part)}" for name, part in value.items())
     if isinstance(value, list):

@@ -129,6 +129,11 @@ class Story:
         return max(self.completed, key=lambda t: self.sign * (t.score or 0.0), default=None)
 
     @property
+    def one_shot(self) -> bool:
+        """Whether a supernet was searched, whose only trial has the metrics of the supernet."""
+        return bool(self.candidates) or any(title.startswith("Search") for title in self.trainings)
+
+    @property
     def quality(self) -> str:
         """The metric that networks are shown by beside their costs: the accuracy where there is one."""
         return "val_accuracy" if any("val_accuracy" in trial.metrics for trial in self.trials) else self.objective

@@ -14,11 +14,11 @@ from autonas_keras.spaces import CellSpace, JoinedSpace
 
 HOSTILE = "<script>document.title='stolen'</script><img src=x onerror=alert(1)>\"'&"
 EPOCHS = 27
-TRACEBACK = f'''Traceback (most recent call last):
+TRACEBACK = f"""Traceback (most recent call last):
   File "tuner.py", line 1, in run_trial
     model.fit(x)
 ValueError: Expected enough memory, got {HOSTILE}
-'''
+"""
 
 
 def write_project(folder: Path, count: int, hostile: bool = False, finished: bool = True) -> Path:
