@@ -5,9 +5,11 @@ from autonas_keras.reporting.page import write_report
 from autonas_keras.reporting.plot import architecture_figure, plot_architecture
 from autonas_keras.reporting.reading import read_story
 from autonas_keras.reporting.story import Story
+from autonas_keras.reporting.tensorboard import TensorBoard
 
 __all__ = [
     "Story",
+    "TensorBoard",
     "architecture_figure",
     "front_figure",
     "plot_architecture",

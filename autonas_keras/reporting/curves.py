@@ -36,7 +36,7 @@ def progress_chart(story: Story) -> Html:
         what,
         axis,
         [
-            Dots([point for point, _ in kept], "dot", [text for _, text in kept], "each", 2.5),
+            Dots([point for point, _ in kept], "dot", [text for _, text in kept], "each", _radius(len(kept))),
             Line(best, "line", "best so far", steps=True),
         ],
         whole_x=True,
@@ -71,7 +71,7 @@ def cost_charts(story: Story) -> list[Html]:
             name,
             axis,
             [
-                Dots([points[i] for i in others], "dot", [texts[i] for i in others], "others", 2.5),
+                Dots([points[i] for i in others], "dot", [texts[i] for i in others], "others", _radius(len(others))),
                 Line([points[i] for i in front], "line", steps=True),
                 Dots([points[i] for i in front], "frontdot", [texts[i] for i in front], "Pareto front", 3.5),
             ],
@@ -109,7 +109,7 @@ def _trials_chart(story: Story) -> Html:
     parts: list[Line | Dots] = [line(trial, "faintline", None) for trial in reversed(rest)]
     parts += [line(trial, f"l{place}", f"trial {trial.name}") for place, trial in enumerate(best)]
     note = f"The best {len(best)} in colour" + (
-        f", {len(rest)} of {len(drawn) - len(best)} others in grey." if rest else "."
+        f", {_of(len(rest), len(drawn) - len(best))} others in grey." if rest else "."
     )
     chart = Chart(f"{name} of {len(drawn)} trials after each epoch", "epoch", name, parts, whole_x=True)
     return figure(chart, f"Trials: {_words(name)}", note)
@@ -136,6 +136,14 @@ def _training_charts(title: str, curves: Curves) -> list[Html]:
 
 def _points(values: Sequence[float | None]) -> list[Point]:
     return [(float(epoch), value) for epoch, value in enumerate(values, 1) if value is not None]
+
+
+def _of(shown: int, there: int) -> str:
+    return str(shown) if shown == there else f"{shown} of {there:,}"
+
+
+def _radius(points: int) -> float:
+    return 2.5 if points > 300 else 3.5
 
 
 def _words(name: str) -> str:

@@ -34,6 +34,12 @@ for (const table of document.querySelectorAll("table.sortable")) {
       show();
     });
   });
-  more.addEventListener("click", () => { all = true; show(); body.rows[first].cells[0].focus(); });
+  // The button of a row shows all of what is cut off in it.
+  table.classList.add("clipped");
+  body.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button) button.setAttribute("aria-expanded", String(button.closest("tr").classList.toggle("open")));
+  });
+  more.addEventListener("click", () => { all = true; show(); body.rows[first].querySelector("button").focus(); });
   show();
 }

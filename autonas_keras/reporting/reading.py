@@ -290,7 +290,7 @@ def _text(space: Space | None, decisions: Mapping[str, Any]) -> str | None:
 
 def _favoured(space: Any, record: Mapping[str, Any]) -> Any:
     """What alphas favour, None when they are not all there."""
-    decisions = {}
+    decisions: dict[str, Any] = {}
     for block, part in space.parts.items():
         if block not in record or not isinstance(part, CellSpace):
             return None

@@ -109,7 +109,7 @@ def trials_section(story: Story) -> Html:
     body = "".join(_trial_row(trial, metrics, costs, trial is best) for trial in ordered)
     table = (
         f'<table class="sortable" data-first="{FIRST}" data-news="trials-news" data-more="trials-more">'
-        f"<caption>{plural(len(ordered), 'trial')}, the best first. A heading sorts by its column.</caption>"
+        f"<caption>{plural(len(ordered), 'trial')}, the best first. A heading sorts by its column; the name of a trial shows its architecture.</caption>"
         f"<thead><tr>{''.join(head)}</tr></thead><tbody>{body}</tbody></table>"
     )
     more = f'<button type="button" class="more" id="trials-more" hidden>Show all {count(len(ordered))} trials</button>'
@@ -123,7 +123,7 @@ def _head(title: str, order: str, sort: str = "none", numbers: bool = False) -> 
 
 
 def _trial_row(trial: Trial, metrics: Sequence[str], costs: Sequence[str], best: bool) -> str:
-    cells = [f'<th scope="row" tabindex="-1">{text(trial.name)}</th>']
+    cells = [f'<th scope="row"><button type="button" aria-expanded="false">{text(trial.name)}</button></th>']
     for name in metrics:
         # The score of a trial stands for the objective, which may be several.
         value = trial.metrics.get(name, trial.score if name == metrics[0] else None)

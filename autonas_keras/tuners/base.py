@@ -301,7 +301,7 @@ class SearchTuner(AutoTuner):
     # The final network
 
     def _train_final(self, data: Any, validation: Any, together: bool) -> None:
-        callbacks = named(self._fit["callbacks"], "final")
+        callbacks = named(self._fit["callbacks"], "final", **self._shown(self.best_trial.hyperparameters))
         if together:
             data = tree.map_structure(lambda *parts: np.concatenate(parts), data, validation)
             validation = None
@@ -379,6 +379,10 @@ class SearchTuner(AutoTuner):
             block = self.graph.searched[0]
             return point.scope(block.name, block.space)
         return point
+
+    def _shown(self, hp: Any) -> dict[str, Any]:
+        """Space and architecture of a network, for callbacks that draw it."""
+        return {"space": self.result_space, "architecture": self.architecture(hp)} if self.graph.searched else {}
 
     @property
     def result_space(self) -> Any:

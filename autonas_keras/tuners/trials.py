@@ -59,7 +59,7 @@ class TrialTuner(SearchTuner):
         hp = trial.hyperparameters
         folder = Path(self.get_trial_dir(trial.trial_id))
         start = time.perf_counter() - spent(folder / "training")
-        callbacks = named(copy.deepcopy(self._fit["callbacks"]), f"trial_{trial.trial_id}")
+        callbacks = named(copy.deepcopy(self._fit["callbacks"]), f"trial_{trial.trial_id}", **self._shown(hp))
         if not any(isinstance(callback, keras.callbacks.EarlyStopping) for callback in callbacks):
             callbacks.append(keras.callbacks.EarlyStopping(patience=PATIENCE, min_delta=1e-4))
         plan = Plan(

@@ -13,17 +13,18 @@ PAUSE = 30.0  # seconds between two lines about the time that is left, and befor
 REMEMBERED = 10  # steps whose median is taken for those to come
 
 
-def named(callbacks: Sequence[Any], name: str, supernet: bool = False) -> list[Any]:
+def named(callbacks: Sequence[Any], name: str, supernet: bool = False, **network: Any) -> list[Any]:
     """The callbacks, those that keep runs apart told the name of this one.
 
     Args:
         callbacks: Keras callbacks; those with a method ``begin_run`` keep runs apart.
         name: Name of the run.
         supernet: Whether a supernet is trained, which only those callbacks know how to watch.
+        **network: Space and architecture of the network that is trained.
     """
     knowing = [callback for callback in callbacks if hasattr(callback, "begin_run")]
     for callback in knowing:
-        callback.begin_run(name)
+        callback.begin_run(name, **network)
     return knowing if supernet else list(callbacks)
 
 
