@@ -61,7 +61,8 @@ def _state(state: int, inputs: int) -> str:
 
 
 def _probabilities(records: Sequence[Mapping[str, Any]], options: Mapping[str, Sequence[str]]) -> list[Mixture]:
-    names = [name for name in records[0] if all(name in record for record in records)]
+    # Where there is one option there is nothing to see.
+    names = [name for name, shares in records[0].items() if len(shares) > 1 and all(name in r for r in records)]
     blocks: dict[str, list[str]] = {}
     for name in names:
         blocks.setdefault(name.partition("/")[0], []).append(name)
