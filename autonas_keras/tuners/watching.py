@@ -84,4 +84,4 @@ def duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{round(seconds / 60)} min"
     hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours < 24 else f"{hours} h"
+    return f"{hours} h {minutes} min" if hours < 24 else f"{round(seconds / 3600)} h"

@@ -91,6 +91,7 @@ def test_a_search_by_gradient_is_told_at_every_moment(tmp_path: Path, monkeypatc
     assert found["images"] == ["cell_block_1/picture"] and final["images"] == ["cells/picture"]
 
 
+@pytest.mark.slow(seconds=10)
 def test_trials_keep_their_curves_and_what_they_took_before_a_kill(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
