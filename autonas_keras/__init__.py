@@ -37,6 +37,7 @@ from autonas_keras.blocks import (
     SpatialReduction,
     StructuredDataBlock,
     StructuredDataInput,
+    TabularBlock,
     TemporalReduction,
     TextBlock,
     TextInput,
@@ -46,7 +47,13 @@ from autonas_keras.evaluation import LatencyTable
 from autonas_keras.layers import register_operation
 from autonas_keras.spaces import Architecture
 from autonas_keras.strategies import search
-from autonas_keras.tasks import AutoModel, ImageClassifier, ImageRegressor
+from autonas_keras.tasks import (
+    AutoModel,
+    ImageClassifier,
+    ImageRegressor,
+    StructuredDataClassifier,
+    StructuredDataRegressor,
+)
 
 __version__ = "0.1.0"
 
@@ -77,7 +84,10 @@ __all__ = [
     "ResNetBlock",
     "SpatialReduction",
     "StructuredDataBlock",
+    "StructuredDataClassifier",
     "StructuredDataInput",
+    "StructuredDataRegressor",
+    "TabularBlock",
     "TemporalReduction",
     "TextBlock",
     "TextInput",

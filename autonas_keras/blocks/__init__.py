@@ -23,16 +23,22 @@ from autokeras import (
     XceptionBlock,
 )
 
-from autonas_keras.blocks.by_space import searched_block
+from autonas_keras.blocks.by_space import DEFAULTS, default_block, searched_block
 from autonas_keras.blocks.cell import CellBlock
 from autonas_keras.blocks.chain import ChainBlock
 from autonas_keras.blocks.graph import Graph, alone
 from autonas_keras.blocks.heads import ClassificationHead, RegressionHead
 from autonas_keras.blocks.macro import MacroBlock
 from autonas_keras.blocks.mobile import MobileBlock
+from autonas_keras.blocks.recipe import IMAGES, TABLES, Recipe
 from autonas_keras.blocks.searched import Network, SearchedBlock
+from autonas_keras.blocks.tabular import TabularBlock
 
 __all__ = [
+    "IMAGES",
+    "TABLES",
+    "Recipe",
+    "DEFAULTS",
     "CellBlock",
     "ChainBlock",
     "ClassificationHead",
@@ -58,10 +64,12 @@ __all__ = [
     "SpatialReduction",
     "StructuredDataBlock",
     "StructuredDataInput",
+    "TabularBlock",
     "TemporalReduction",
     "TextBlock",
     "TextInput",
     "XceptionBlock",
     "alone",
+    "default_block",
     "searched_block",
 ]

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import tree
+from autokeras import Normalization, nodes
+
 from autonas_keras.blocks.cell import CellBlock
 from autonas_keras.blocks.chain import ChainBlock
 from autonas_keras.blocks.macro import MacroBlock
 from autonas_keras.blocks.mobile import MobileBlock
 from autonas_keras.blocks.searched import SearchedBlock
+from autonas_keras.blocks.tabular import TabularBlock
 from autonas_keras.spaces import Space, get_space
 
-BLOCKS: tuple[type[SearchedBlock], ...] = (CellBlock, ChainBlock, MacroBlock, MobileBlock)
+BLOCKS: tuple[type[SearchedBlock], ...] = (CellBlock, ChainBlock, MacroBlock, MobileBlock, TabularBlock)
+# Inputs other than images that a block searches networks for, where a graph has no blocks between.
+DEFAULTS: dict[type[nodes.Input], type[SearchedBlock]] = {nodes.StructuredDataInput: TabularBlock}
 
 
 def searched_block(space: str | Space) -> SearchedBlock:
@@ -28,3 +36,20 @@ def searched_block(space: str | Space) -> SearchedBlock:
             return block(space)
     known = ", ".join(block.space_class.__name__ for block in BLOCKS)
     raise TypeError(f"Expected a space of one of {known}, got {type(found).__name__}.")
+
+
+def default_block(node: Any, space: str | Space | None, images: str | Space) -> Any:
+    """What an input gives where a graph has no blocks between it and its heads.
+
+    Args:
+        node: The input.
+        space: The space that was asked for, which counts for inputs of its kind.
+        images: The space for images.
+    """
+    if isinstance(node, nodes.ImageInput):
+        return tree.flatten(searched_block(images)(Normalization()(node)))[0]
+    for kind, block in DEFAULTS.items():
+        if isinstance(node, kind):
+            given = space is not None and isinstance(get_space(space), block.space_class)
+            return tree.flatten((block(space) if given else block())(node))[0]  # type: ignore[call-arg, arg-type]
+    return tree.flatten(node.get_block()(node))[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,9 +20,11 @@ from autokeras.utils.utils import to_snake_case
 
 from autonas_keras.blocks.heads import RegressionHead
 from autonas_keras.blocks.isolation import fresh_names
+from autonas_keras.blocks.recipe import IMAGES, Recipe
 from autonas_keras.blocks.searched import Network, SearchedBlock
 from autonas_keras.files import write_atomically
-from autonas_keras.spaces import JoinedSpace
+from autonas_keras.layers import normalised_table
+from autonas_keras.spaces import Columns, JoinedSpace
 
 
 @keras.utils.register_keras_serializable(package="autonas_keras")
@@ -44,6 +46,7 @@ class Graph(graph_module.Graph):
         super().__init__(inputs, outputs, **kwargs)
         self.optimizer = optimizer
         self.seed = 0
+        self._features: dict[int, Any] = {}
         self._name_blocks()
 
     def _name_blocks(self) -> None:
@@ -67,6 +70,12 @@ class Graph(graph_module.Graph):
     def searched(self) -> list[SearchedBlock]:
         """The blocks whose architecture is searched, in the order of the graph."""
         return [part for part in self.blocks if isinstance(part, SearchedBlock)]
+
+    @property
+    def recipe(self) -> Recipe:
+        """How a network of the graph is trained, where nobody says: as its searched blocks ask if they agree."""
+        asked = {part.recipe for part in self.searched}
+        return asked.pop() if len(asked) == 1 else IMAGES
 
     @property
     def space(self) -> JoinedSpace:
@@ -95,6 +104,17 @@ class Graph(graph_module.Graph):
         """Shapes of the data with the samples first, as plain integers: Keras takes no NumPy integers any more."""
         super().set_io_shapes(tree.map_structure(lambda shape: np.asarray(shape).astype(object), shapes))
 
+    def set_features(self, features: Sequence[Any]) -> None:
+        """Say what is known of each input that is encoded, and to the searched blocks that read it; None for others.
+
+        The Keras input of such a node takes encoded samples, in the dtype of ``node.dtype``. Blocks that are not searched
+        read a table with its columns normalised and without missing values.
+        """
+        self._features = {id(node): found for node, found in zip(self.inputs, features, strict=True)}
+        for part in self.searched:
+            if len(part.inputs) == 1:
+                part.features = self._features.get(id(part.inputs[0]))
+
     # Building
 
     def build(self, hp: Any) -> keras.Model:
@@ -112,15 +132,24 @@ class Graph(graph_module.Graph):
                 entries.append(entry)
                 tensors[self._node_to_id[node]] = tensor
             for part in self.blocks:
-                given = [tensors[self._node_to_id[node]] for node in part.inputs]
+                given = [self._given(part, node, tensors[self._node_to_id[node]]) for node in part.inputs]
                 for node, tensor in zip(part.outputs, tree.flatten(part.build(hp, inputs=given)), strict=True):
                     tensors[self._node_to_id[node]] = tensor
             outputs = [tensors[self._node_to_id[node]] for node in self.outputs]
             return keras.Model(alone(entries), alone(outputs), name="network")
 
-    @staticmethod
-    def _enter(node: Any, hp: Any) -> tuple[Any, Any]:
+    def _given(self, part: Any, node: Any, tensor: Any) -> Any:
+        """What a block reads of a node: of an encoded table all but the searched ones normalised numbers."""
+        found = self._features.get(id(node))
+        if isinstance(found, Columns) and not isinstance(part, SearchedBlock):
+            return normalised_table(tensor, found)
+        return tensor
+
+    def _enter(self, node: Any, hp: Any) -> tuple[Any, Any]:
         """The Keras input of a node, and what its blocks read: float32, images with a channel axis, by stock layers."""
+        if self._features.get(id(node)) is not None:
+            entry = keras.Input(shape=node.shape, dtype=node.dtype)
+            return entry, entry
         if isinstance(node, nodes.ImageInput) or type(node) is nodes.Input:
             entry = keras.Input(shape=node.shape, dtype="float32")
             grey = isinstance(node, nodes.ImageInput) and len(node.shape) == 2

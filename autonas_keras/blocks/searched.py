@@ -11,6 +11,7 @@ import keras
 import tree
 from autokeras.engine import block as block_module
 
+from autonas_keras.blocks.recipe import IMAGES, Recipe
 from autonas_keras.layers import DropPath
 from autonas_keras.spaces import Architecture, Space, get_space
 
@@ -62,6 +63,7 @@ class SearchedBlock(block_module.Block):
     space_class: ClassVar[type[Space]]
     kind: ClassVar[str]
     sizes: ClassVar[tuple[str, ...]] = ()
+    recipe: ClassVar[Recipe] = IMAGES  # how its networks are trained, where nobody says
 
     def __init__(
         self,
@@ -81,6 +83,7 @@ class SearchedBlock(block_module.Block):
         self.space: Any = found
         self.network = Network()
         self.layer_prefix = ""
+        self.features: Any = None  # what is known of the encoded input that the block reads, if it reads one
         self.input_shape: tuple[int, ...] | None = None
         self.auxiliary_features: Any = None
 
@@ -107,26 +110,35 @@ class SearchedBlock(block_module.Block):
 
     def build(self, hp: Any, inputs: Any = None) -> Any:
         x = tree.flatten(inputs)[0]
-        if len(x.shape) != 4 or None in x.shape[1:]:
-            raise ValueError(
-                f"Expected an input of shape (height, width, channels) for {self.name}, got {tuple(x.shape[1:])}; "
-                f"a {type(self).__name__} reads images or feature maps."
-            )
         for size in ("cells", "channels"):
             if size not in self.sizes and getattr(self.network, size) is not None:
                 raise ValueError(
                     f"Expected no {size} for a space of {self.kind}, got {getattr(self.network, size)}; say the sizes "
                     f"in a {self.space_class.__name__}."
                 )
-        factor = self._factor(min(x.shape[1:3]))
-        if factor > 1:
-            x = keras.layers.AveragePooling2D(factor, padding="same", name=f"{self.layer_prefix}shrink")(x)
+        x = self._enter(x)
         self.input_shape = tuple(int(size) for size in x.shape[1:])
         self._fit()
         self.space.declare(hp)
         if self.network.supernet is not None:
             return self.network.supernet(self.built_space, self.name)(x)
         return self._build_network(x, self.space.read(hp))
+
+    def _enter(self, x: Any) -> Any:
+        """What the network reads: images, averaged down where they are large.
+
+        Raises:
+            ValueError: When the block cannot read such an input.
+        """
+        if len(x.shape) != 4 or None in x.shape[1:]:
+            raise ValueError(
+                f"Expected an input of shape (height, width, channels) for {self.name}, got {tuple(x.shape[1:])}; "
+                f"a {type(self).__name__} reads images or feature maps."
+            )
+        factor = self._factor(min(x.shape[1:3]))
+        if factor > 1:
+            x = keras.layers.AveragePooling2D(factor, padding="same", name=f"{self.layer_prefix}shrink")(x)
+        return x
 
     def _factor(self, side: int) -> int:
         """The factor by which images of this shorter side are averaged down first."""

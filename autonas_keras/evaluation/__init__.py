@@ -10,6 +10,7 @@ from autonas_keras.evaluation.costs import (
     model_costs,
     operation_costs,
 )
+from autonas_keras.evaluation.function_costs import function_costs, function_parts, least_function_costs
 from autonas_keras.evaluation.inherited import SharedWeights, SupernetCosts
 from autonas_keras.evaluation.latency import LatencyTable
 from autonas_keras.evaluation.macro_costs import least_macro_costs, macro_costs
@@ -28,8 +29,11 @@ __all__ = [
     "chain_costs",
     "check_limits",
     "correct",
+    "function_costs",
+    "function_parts",
     "least_chain_costs",
     "least_costs",
+    "least_function_costs",
     "least_macro_costs",
     "least_mobile_costs",
     "least_space_costs",

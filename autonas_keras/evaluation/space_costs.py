@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 
 from autonas_keras.evaluation.chain_costs import chain_costs, least_chain_costs
 from autonas_keras.evaluation.costs import COSTS, architecture_costs, least_costs
+from autonas_keras.evaluation.function_costs import function_costs, least_function_costs
 from autonas_keras.evaluation.latency import LatencyTable
 from autonas_keras.evaluation.macro_costs import least_macro_costs, macro_costs
 from autonas_keras.evaluation.mobile_costs import least_mobile_costs, mobile_costs
+from autonas_keras.layers import has_function
 from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, MacroSpace, MobileSpace, Option, Space
 
 # How the costs of an architecture are counted, and the least of any.
@@ -26,9 +28,10 @@ def space_costs(
     """Parameters and multiply-adds of the network of an architecture: ``model_costs`` gives the same.
 
     Args:
-        space: A space of cells, chains, layers with skip inputs or mobile networks, with the sizes of the network.
+        space: A space of cells, chains, layers with skip inputs or mobile networks, or one whose network is a function;
+            with the sizes of the network.
         architecture: A point of it.
-        input_shape: (height, width, channels) of the images.
+        input_shape: Sizes of what it reads, (height, width, channels) for images.
         classes: Outputs of the dense layer after global average pooling.
 
     Raises:
@@ -110,5 +113,7 @@ def _counts(space: Space) -> tuple[Callable[..., dict[str, int]], Callable[..., 
     for kind, counts in COUNTS.items():
         if isinstance(space, kind):
             return counts
+    if has_function(space):
+        return function_costs, least_function_costs
     known = ", ".join(kind.__name__ for kind in COUNTS)
     raise TypeError(f"Expected a space of one of {known} to count costs of, got {type(space).__name__}.")

@@ -2,6 +2,7 @@
 
 from autonas_keras.layers.chain import chain_network
 from autonas_keras.layers.drop_path import DropPath, DropPathAdd
+from autonas_keras.layers.functions import NETWORKS, NetworkFunction, function_network, has_function, network_function
 from autonas_keras.layers.macro import macro_network
 from autonas_keras.layers.mobile import mobile_network
 from autonas_keras.layers.names import layer_names
@@ -15,11 +16,21 @@ from autonas_keras.layers.operations import (
     register_operation,
     relu_conv_bn,
 )
+from autonas_keras.layers.picking import Picked, Picker
+from autonas_keras.layers.tables import normalised_table
+from autonas_keras.layers.tabular import tabular_network
 from autonas_keras.layers.training import depthwise_slope, faster_training, on_processor
 from autonas_keras.layers.weights import copy_weights, initialize_weights, initializers
 
 __all__ = [
+    "NETWORKS",
     "OPERATIONS",
+    "Picked",
+    "Picker",
+    "NetworkFunction",
+    "function_network",
+    "has_function",
+    "network_function",
     "DropPath",
     "DropPathAdd",
     "apply_operation",
@@ -35,8 +46,10 @@ __all__ = [
     "layer_names",
     "macro_network",
     "mobile_network",
+    "normalised_table",
     "on_processor",
     "operation_model",
     "register_operation",
     "relu_conv_bn",
+    "tabular_network",
 ]

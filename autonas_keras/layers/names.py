@@ -30,8 +30,13 @@ def layer_name(kind: str) -> str | None:
     if scope is None:
         return None
     prefix, counts = scope
-    counts[kind] += 1
-    return f"{prefix}_{kind}" if counts[kind] == 1 else f"{prefix}_{kind}_{counts[kind]}"
+    return numbered(f"{prefix}_{kind}", counts)
+
+
+def numbered(name: str, counts: Counter[str]) -> str:
+    """A name that ``counts`` does not know yet: the name itself, "name_2" and so on."""
+    counts[name] += 1
+    return name if counts[name] == 1 else f"{name}_{counts[name]}"
 
 
 def name_layers(x: Any, y: Any) -> None:

@@ -55,7 +55,7 @@ def _flat(model: keras.Model) -> Iterator[keras.layers.Layer]:
         if isinstance(layer, keras.Model):
             yield from _flat(layer)
         else:
-            yield layer
+            yield from layer._flatten_layers()  # a recurrent layer keeps its weights in a cell
 
 
 def _variable(layer: keras.layers.Layer, name: str) -> keras.Variable | None:

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,8 @@ class _Reader:
                 story.mixtures = [*story.mixtures, *found]
         self._find(story, logs)
         story.phases = self._phases(story)
-        story.trust = self._trust()
+        story.trusts = self._trusts(story.trials)
+        story.why = str(self.mapping("choice.json").get("why") or "")
         story.problems, story.written = tuple(dict.fromkeys(self.problems)), self.written
         return story
 
@@ -156,6 +157,7 @@ class _Reader:
             architecture=_text(space, decisions),
             costs=_costs(result),
             seconds=_number(result.get("seconds")),
+            full=_number(self.mapping(Path("full") / f"{_id(state)}.json").get("score")),
             curves=_finite_curves(curves),
             reason=reason(message) if failed else None,
             message=message,
@@ -215,14 +217,26 @@ class _Reader:
                 known[name] = least
         return dict(sorted(known.items(), key=lambda pair: PHASES.index(pair[0]) if pair[0] in PHASES else 9))
 
-    def _trust(self) -> Trust | None:
-        known = self.mapping("trust.json")
-        pairs = []
-        for _, pair in self._each([("trust.json", p) for p in known.get("pairs", ())], dict):
-            cheap, full = _number(pair.get("cheap")), _number(pair.get("full"))
-            if cheap is not None and full is not None:
-                pairs.append((str(pair.get("network", "")), cheap, full))
-        return Trust(str(known.get("measure", "the cheap measure")), pairs) if pairs else None
+    def _trusts(self, trials: Sequence[Trial]) -> list[Trust]:
+        """Pairs of cheap and full judgements: of a check of a proxy, of the finalists of a search, or as they are named."""
+        found = []
+        for file, name, cheap, full in (
+            ("proxy.json", "architecture", "proxy_score", "full_score"),
+            ("trust.json", "network", "cheap", "full"),
+        ):
+            known = self.mapping(file)
+            rows = known.get("pairs") or known.get("networks") or ()
+            pairs = []
+            for _, row in self._each([(file, row) for row in rows], dict):
+                values = _number(row.get(cheap)), _number(row.get(full))
+                if values[0] is not None and values[1] is not None:
+                    pairs.append((str(row.get(name, "")), values[0], values[1]))
+            if pairs:
+                found.append(Trust(str(known.get("measure", "training on the proxy")), pairs))
+        finalists = [(f"trial {t.name}", t.score, t.full) for t in trials if t.score is not None and t.full is not None]
+        if finalists:
+            found.append(Trust("their trials, which chose them,", finalists))
+        return found
 
 
 def _make_space(entry: Mapping[str, Any]) -> Space:

@@ -106,7 +106,7 @@ def trials_section(story: Story) -> Html:
         _head("Status", "ascending"),
         _head("Architecture", "ascending"),
     ]
-    body = "".join(_trial_row(trial, metrics, costs, trial is best) for trial in ordered)
+    body = "".join(_trial_row(trial, metrics, costs, trial is best, full) for trial in ordered)
     table = (
         f'<table class="sortable" data-first="{FIRST}" data-news="trials-news" data-more="trials-more">'
         f"<caption>{plural(len(ordered), 'trial')}, the best first. A heading sorts by its column; the name of a trial shows its architecture.</caption>"
@@ -122,13 +122,14 @@ def _head(title: str, order: str, sort: str = "none", numbers: bool = False) -> 
     return f'<th scope="col"{style} aria-sort="{sort}" data-order="{order}"><button type="button">{text(title)}</button></th>'
 
 
-def _trial_row(trial: Trial, metrics: Sequence[str], costs: Sequence[str], best: bool) -> str:
+def _trial_row(trial: Trial, metrics: Sequence[str], costs: Sequence[str], best: bool, full: bool) -> str:
     cells = [f'<th scope="row"><button type="button" aria-expanded="false">{text(trial.name)}</button></th>']
     for name in metrics:
         # The score of a trial stands for the objective, which may be several.
         value = trial.metrics.get(name, trial.score if name == metrics[0] else None)
         cells.append(_value(value, number(value)))
     cells += [_value(trial.costs.get(cost), count(trial.costs.get(cost))) for cost in costs]
+    cells += [_value(trial.full, number(trial.full))] if full else []
     cells.append(_value(trial.seconds, "–" if trial.seconds is None else f"{trial.seconds:,.1f}"))
     status = trial.status.lower()
     style = "s bad" if trial.reason else "s"
@@ -192,22 +193,19 @@ def _mixture(mixture: Mixture) -> Html:
 
 
 def trust_section(story: Story) -> Html:
-    """How well the cheap measure ranks networks as full training does."""
-    if story.trust is None:
-        return Html("")
-    pairs = [(cheap, full) for _, cheap, full in story.trust.pairs]
-    found = rank_correlation(pairs)
-    told = f"{len(pairs)} networks were judged by {story.trust.measure} and trained in full."
-    if found is not None:
-        verdict = (
-            "follows it closely" if found >= 0.8 else "follows it roughly" if found >= 0.5 else "says little about it"
-        )
-        told += f" Spearman's rank correlation is {found:.2f}: the cheap measure {verdict}."
-    texts = [
-        f"{name or 'a network'}: {number(cheap)}, in full {number(full)}" for name, cheap, full in story.trust.pairs
-    ]
-    chart = Chart(told, story.trust.measure, "in full", [Dots(pairs, "frontdot", texts)], robust=False)
-    return section("trust", "Trust", paragraph(told), charts(figure(chart, "Cheap against full")))
+    """How well cheap measures rank networks as full training does."""
+    parts = []
+    for trust in story.trusts:
+        pairs = [(cheap, full) for _, cheap, full in trust.pairs]
+        found = rank_correlation(pairs)
+        told = f"{plural(len(pairs), 'network')} judged by {trust.measure} and trained in full."
+        if found is not None:
+            verdict = "well" if found >= 0.8 else "roughly" if found >= 0.5 else "hardly"
+            told += f" Spearman's rank correlation is {found:.2f}: the cheap measure {verdict} ranks them as full training does."
+        texts = [f"{name or 'a network'}: {number(cheap)}, in full {number(full)}" for name, cheap, full in trust.pairs]
+        chart = Chart(told, "cheap", "in full", [Dots(pairs, "frontdot", texts)], robust=False)
+        parts += [paragraph(told), charts(figure(chart, "Cheap against full"))]
+    return section("trust", "Trust", *parts)
 
 
 def failures_section(story: Story) -> Html:
@@ -255,6 +253,7 @@ def settings_section(story: Story) -> Html:
     facts = story.facts
     method = dict(facts.get("tuner") or {})
     rows: list[tuple[str, Any]] = [("method", method.pop("name", "–"))]
+    rows += [("chosen because", story.why)] if story.why else []
     rows += [
         ("seed", facts.get("seed", "–")),
         ("objective", f"{story.objective} ({story.direction})" if story.objective else "–"),

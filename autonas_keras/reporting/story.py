@@ -27,6 +27,7 @@ class Trial:
         architecture: Its architecture in the notation of the space, None when nothing is searched.
         costs: "params", "flops" and what else was counted.
         seconds: How long it took.
+        full: Value of the objective after a full training, where the trial itself was cheaper.
         curves: What it reported after each epoch.
         reason: Why it failed, in a sentence, None when it did not.
         message: All that is known about the failure, such as a traceback.
@@ -40,6 +41,7 @@ class Trial:
     architecture: str | None = None
     costs: Mapping[str, float] = field(default_factory=dict)
     seconds: float | None = None
+    full: float | None = None
     curves: Curves = field(default_factory=dict)
     reason: str | None = None
     message: str = ""
@@ -77,7 +79,7 @@ class Trust:
 
     Attributes:
         measure: What the cheap judgement is.
-        pairs: Name, cheap and full value of each, larger is better in both.
+        pairs: Name, cheap and full value of each, which are better in the same direction.
     """
 
     measure: str
@@ -105,7 +107,8 @@ class Story:
     trainings: Mapping[str, Curves] = field(default_factory=dict)  # of supernets and the final network, by title
     mixtures: Sequence[Mixture] = ()
     phases: Mapping[str, float] = field(default_factory=dict)
-    trust: Trust | None = None
+    trusts: Sequence[Trust] = ()
+    why: str = ""  # why the method was chosen, where nobody named one
     problems: Sequence[str] = ()  # files that could not be read
 
     @property
@@ -125,7 +128,10 @@ class Story:
 
     @property
     def best(self) -> Trial | None:
-        """The completed trial with the best score."""
+        """The completed trial with the best score, that of a full training where there are some."""
+        in_full = [trial for trial in self.completed if trial.full is not None]
+        if in_full:
+            return max(in_full, key=lambda t: self.sign * (t.full or 0.0))
         return max(self.completed, key=lambda t: self.sign * (t.score or 0.0), default=None)
 
     @property

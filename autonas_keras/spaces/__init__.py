@@ -4,6 +4,7 @@ from autonas_keras.spaces.architecture import Architecture
 from autonas_keras.spaces.cell import CellSpace
 from autonas_keras.spaces.chain import ChainSpace
 from autonas_keras.spaces.choice import Choice, Option
+from autonas_keras.spaces.columns import Columns
 from autonas_keras.spaces.genotype import DARTS_V1, DARTS_V2, Cell, Genotype
 from autonas_keras.spaces.macro import ENAS_MACRO_OPERATIONS, MacroSpace
 from autonas_keras.spaces.mobile import MobileSpace
@@ -19,6 +20,7 @@ from autonas_keras.spaces.operations import (
     known_operations,
 )
 from autonas_keras.spaces.space import JoinedSpace, Space, close_names
+from autonas_keras.spaces.tabular import TABULAR_OPERATIONS, TabularSpace
 
 __all__ = [
     "DARTS_OPERATIONS",
@@ -29,11 +31,13 @@ __all__ = [
     "NASBENCH201_OPERATIONS",
     "NASNET_OPERATIONS",
     "SPACES",
+    "TABULAR_OPERATIONS",
     "Architecture",
     "Cell",
     "CellSpace",
     "ChainSpace",
     "Choice",
+    "Columns",
     "Genotype",
     "JoinedSpace",
     "MacroSpace",
@@ -42,6 +46,7 @@ __all__ = [
     "MobileSpace",
     "Option",
     "Space",
+    "TabularSpace",
     "canonical",
     "close_names",
     "from_enas_arc",

@@ -10,6 +10,7 @@ from autonas_keras.spaces.chain import ChainSpace
 from autonas_keras.spaces.macro import MacroSpace
 from autonas_keras.spaces.mobile import MobileSpace
 from autonas_keras.spaces.space import Space, close_names
+from autonas_keras.spaces.tabular import TabularSpace
 
 SPACES: dict[str, Callable[..., Space]] = {
     "darts": CellSpace.darts,
@@ -21,6 +22,7 @@ SPACES: dict[str, Callable[..., Space]] = {
     "mobile": MobileSpace.small,
     "ofa": MobileSpace.ofa,
     "bignas": MobileSpace.bignas,
+    "tabular": TabularSpace,
 }
 
 

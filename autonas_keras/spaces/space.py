@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,11 +23,18 @@ class Space:
             options that exclude each other. A decision is shared between places of a network by reading its name in
             both.
 
+    Attributes:
+        input_dtype: Of what its networks read, such as "int32" for numbers of tokens; None for numbers of the dtype
+            that the network computes in.
+        mixture_only: Options that take part in a mixture but never win it, such as ("none",) as in DARTS.
+
     Raises:
         ValueError: When there is no choice at all, or a name is used twice.
     """
 
     choices: tuple[Choice, ...]
+    input_dtype: ClassVar[str | None] = None
+    mixture_only: ClassVar[tuple[Option, ...]] = ()
 
     def __post_init__(self) -> None:
         choices = tuple(self.choices)

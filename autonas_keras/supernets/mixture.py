@@ -1,23 +1,27 @@
-"""The weights with which a supernet mixes operations: learnt, drawn, or those of one architecture."""
+"""The mixture of a supernet of cells."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from autonas_keras.spaces import Architecture, CellSpace
+from autonas_keras.spaces import Architecture, CellSpace, Option
+from autonas_keras.supernets.relaxed import RelaxedLayer
 
 
-class MixtureLayer(keras.layers.Layer):
-    """What a supernet of cells has beside its operations: alphas, how they become weights, and what is selected.
+class MixtureLayer(RelaxedLayer):
+    """What a supernet of cells has beside its operations: a table of alphas for each cell type, a row for each edge.
+
+    Operations that have no merged form, such as those a user registered, move their statistics when ``frozen`` too.
 
     Arguments and sources are those of ``CellSupernet``.
     """
+
+    space: CellSpace
 
     def __init__(
         self,
@@ -28,53 +32,30 @@ class MixtureLayer(keras.layers.Layer):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(sampling, temperature, seed, **kwargs)
         self.space = space if isinstance(space, CellSpace) else CellSpace(**space)
         if partial_channels < 1 or self.space.channels % partial_channels:
             raise ValueError(
                 f"Expected partial_channels to divide the {self.space.channels} channels of the space, got {partial_channels}."
             )
         self.partial_channels = int(partial_channels)
-        if sampling not in ("softmax", "gumbel"):
-            raise ValueError(f'Expected sampling to be "softmax" or "gumbel", got {sampling!r}.')
-        self.sampling = sampling
-        self.temperature = (float(temperature[0]), float(temperature[1]))
-        self.seed = int(seed)
-        self._frozen = self._batch_statistics = False
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "space": self.space.get_config(),
             "partial_channels": self.partial_channels,
-            "sampling": self.sampling,
-            "temperature": list(self.temperature),
-            "seed": self.seed,
         }
 
     def _build_mixture(self) -> None:
-        space = self.space
-        rows, columns = len(space.edges), len(space.operations)
-        rng = np.random.default_rng([self.seed, 1])
-        self.alphas, self.betas, self.selection = {}, {}, {}
-        for kind in space.cell_types:
-            start = (1e-3 * rng.standard_normal((rows, columns))).astype("float32")
-            self.alphas[kind] = self._add(f"alpha_{kind}", (rows, columns), keras.initializers.Constant(start))
-            self.selection[kind] = self._add(f"selection_{kind}", (rows, columns), "ones", trainable=False)
-            if self.partial_channels > 1:
-                start = (1e-3 * rng.standard_normal((rows,))).astype("float32")
-                self.betas[kind] = self._add(f"beta_{kind}", (rows,), keras.initializers.Constant(start))
-        self.selected = self._add("selected", (), "zeros", trainable=False)
-        # Draws depend on the seed and on how often there was one, so that a resumed search repeats them.
-        self._draws = self.add_weight(shape=(), initializer="zeros", dtype="int32", trainable=False, name="draws")
-        self._heat = self._add("temperature", (), keras.initializers.Constant(self.temperature[0]), trainable=False)
+        self.betas: dict[str, keras.Variable] = {}
+        shape = (len(self.space.edges), len(self.space.operations))
+        self._build_tables({kind: shape for kind in self.space.cell_types})
 
-    def _add(self, name: str, shape: tuple[int, ...], initializer: Any, trainable: bool = True) -> keras.Variable:
-        dtype = "float64" if self.variable_dtype == "float64" else "float32"
-        # Kernels are cast where they are read; mixtures and statistics stay as they are.
-        return self.add_weight(
-            shape=shape, initializer=initializer, trainable=trainable, autocast=False, dtype=dtype, name=name
-        )
+    def _build_beside(self, name: str, shape: tuple[int, int], rng: np.random.Generator) -> None:
+        if self.partial_channels > 1:
+            start = (1e-3 * rng.standard_normal(shape[:1])).astype("float32")
+            self.betas[name] = self._add(f"beta_{name}", shape[:1], keras.initializers.Constant(start))
 
     @property
     def architecture_weights(self) -> list[keras.Variable]:
@@ -83,31 +64,8 @@ class MixtureLayer(keras.layers.Layer):
 
     # Mixture
 
-    def mixture_tensor(self, kind: str, training: bool = False) -> tf.Tensor:
-        """Weights of the sum on every edge, shape (edges, operations); in training a draw of "gumbel"."""
-        if training and self.sampling == "gumbel":
-            soft = self._draw(kind)
-        else:
-            soft = tf.nn.softmax(tf.convert_to_tensor(self.alphas[kind]), axis=-1)
-        if self.betas:
-            soft *= self._edge_weights(kind)[:, None]
-        chosen = tf.convert_to_tensor(self.selected)
-        return soft * (1 - chosen) + tf.convert_to_tensor(self.selection[kind]) * chosen
-
-    def _draw(self, kind: str) -> tf.Tensor:
-        """A one-hot draw of each edge whose gradient is that of the softmax it was drawn with."""
-        log = tf.nn.log_softmax(tf.convert_to_tensor(self.alphas[kind]), axis=-1)
-        stream = np.random.SeedSequence([self.seed, 3, list(self.alphas).index(kind)]).generate_state(1)[0]
-        key = [int(stream >> 1), tf.convert_to_tensor(self._draws)]
-        noise = tf.random.stateless_uniform(log.shape, key, 1e-9, 1.0, log.dtype)
-        soft = tf.nn.softmax((log - tf.math.log(-tf.math.log(noise))) / tf.convert_to_tensor(self._heat), axis=-1)
-        hard = tf.one_hot(tf.argmax(soft, axis=-1), soft.shape[-1], dtype=soft.dtype)
-        return hard + soft - tf.stop_gradient(soft)
-
-    def on_progress(self, share: float) -> None:
-        """Set the temperature of "gumbel" to that after ``share`` of the training, 0 to 1."""
-        first, last = self.temperature
-        self._heat.assign(first + (last - first) * share)
+    def _scaled(self, name: str, soft: tf.Tensor) -> tf.Tensor:
+        return soft * self._edge_weights(name)[:, None] if self.betas else soft
 
     def _edge_weights(self, kind: str) -> tf.Tensor:
         """softmax(beta) over the edges that enter a node, shape (edges,)."""
@@ -124,18 +82,6 @@ class MixtureLayer(keras.layers.Layer):
         chosen = tf.convert_to_tensor(self.selected)
         selection = tf.reduce_sum(tf.convert_to_tensor(self.selection[kind]), axis=-1)
         return self._edge_weights(kind) * (1 - chosen) + selection * chosen
-
-    def mixture(self) -> dict[str, np.ndarray]:
-        """The weights of the sums as arrays of shape (edges, operations), for each cell type."""
-        return {kind: self.mixture_tensor(kind).numpy() for kind in self.space.cell_types}
-
-    def entropy(self) -> tf.Tensor:
-        """Mean entropy of softmax(alpha) over all edges, in nats."""
-        values = []
-        for alpha in self.alphas.values():
-            log = tf.nn.log_softmax(tf.convert_to_tensor(alpha), axis=-1)
-            values.append(tf.reduce_mean(-tf.reduce_sum(tf.exp(log) * log, axis=-1)))
-        return tf.add_n(values) / len(values)
 
     def expected(self, costs: Mapping[str, np.ndarray]) -> tf.Tensor:
         """The cost that an architecture drawn by the alphas has in the mean, a scalar.
@@ -164,32 +110,5 @@ class MixtureLayer(keras.layers.Layer):
             weights[kind] = (soft * self._edge_weights(kind)[:, None]).numpy()
         return self.space.discretize(weights)
 
-    def select(self, architecture: Mapping[str, Any] | None) -> None:
-        """Let only the operations of one architecture run, with weight one each; None brings the mixture back.
-
-        Raises:
-            ValueError: When the architecture is none of this space.
-        """
-        if architecture is not None:
-            for kind, mask in self.space.mask(self.space.architecture(architecture)).items():
-                self.selection[kind].assign(mask)
-        self.selected.assign(0.0 if architecture is None else 1.0)
-
-    def select_mixture(self, tables: Mapping[str, np.ndarray] | None) -> None:
-        """Put given weights of shape (edges, operations) in the place of the mixture; None brings it back."""
-        for kind, table in (tables or {}).items():
-            self.selection[kind].assign(table)
-        self.selected.assign(0.0 if tables is None else 1.0)
-
-    @contextmanager
-    def frozen(self, batch_statistics: bool = False) -> Iterator[None]:
-        """While tracing a step of the alphas: no gradient of a kernel is computed and no moving statistic moves.
-
-        Batch normalisation inside operations that have no merged form, such as those a user registered, still moves. With ``batch_statistics`` batches are normalised by their own statistics even when not training, as a mixture
-        has to be judged that the moving ones were not made with.
-        """
-        self._frozen, self._batch_statistics = True, batch_statistics
-        try:
-            yield
-        finally:
-            self._frozen = self._batch_statistics = False
+    def _masks(self, architecture: Mapping[str, Option]) -> dict[str, np.ndarray]:
+        return self.space.mask(architecture)

@@ -2,5 +2,6 @@
 
 from autonas_keras.tasks.auto_model import AutoModel
 from autonas_keras.tasks.image import ImageClassifier, ImageRegressor
+from autonas_keras.tasks.structured_data import StructuredDataClassifier, StructuredDataRegressor
 
-__all__ = ["AutoModel", "ImageClassifier", "ImageRegressor"]
+__all__ = ["AutoModel", "ImageClassifier", "ImageRegressor", "StructuredDataClassifier", "StructuredDataRegressor"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,21 +10,35 @@ from typing import Any
 import keras
 import numpy as np
 import tree
-from autokeras import auto_model, nodes, pipeline
+from autokeras import analysers, auto_model, pipeline
+from autokeras.engine import io_hypermodel
 from autokeras.engine.head import Head
 from autokeras.engine.node import Node
 from autokeras.engine.tuner import AutoTuner
 
-from autonas_keras.blocks import Graph, Merge, Normalization, RegressionHead, searched_block
+from autonas_keras.blocks import DEFAULTS, Graph, Merge, RegressionHead, default_block, searched_block
 from autonas_keras.evaluation import LatencyTable, check_limits
 from autonas_keras.oracles import distributed
 from autonas_keras.spaces import Space
 from autonas_keras.tasks import convert
 from autonas_keras.tasks.data import check_batch_size, fingerprint
+from autonas_keras.tasks.encoders import encoders_code, load_encoders, save_encoders, with_preprocessing
+from autonas_keras.tasks.encoding import find_encoders
 from autonas_keras.tasks.facts import check_objective, graph_facts
 from autonas_keras.tasks.results import Results
 from autonas_keras.tasks.targets import Labels, Numbers
-from autonas_keras.tuners import Method, Project, SearchTuner, Specialized, get_method
+from autonas_keras.tasks.undecided import Undecided
+from autonas_keras.tuners import (
+    Facts,
+    Method,
+    Project,
+    SearchTuner,
+    Specialized,
+    check_time_limit,
+    choose,
+    read_choice,
+    write_choice,
+)
 
 
 class AutoModel(Results, auto_model.AutoModel):
@@ -37,7 +52,9 @@ class AutoModel(Results, auto_model.AutoModel):
         directory: Folder of all projects; the current one when None.
         objective: Metric to compare networks by.
         tuner: A name ("darts", "spos", "enas", "ofa", "bignas", "evolution", "random" and others), a method with its
-            settings such as ``ank.tuners.Darts(order=2)``, or a subclass of AutoKeras's AutoTuner.
+            settings such as ``ank.tuners.Darts(order=2)``, or a subclass of AutoKeras's AutoTuner. None and "auto" are
+            "darts", or with a ``time_limit`` what suits data, machine and time; "auto" also where cells are not all
+            that is searched.
         overwrite: Whether to remove a search that is in the folder; otherwise it is gone on with.
         seed: Seed of the search, 0 too; a search without one draws it and keeps it in its folder.
         max_model_size: Most parameters of a network, as in AutoKeras; the same as ``limits={"params": ...}``.
@@ -62,7 +79,7 @@ class AutoModel(Results, auto_model.AutoModel):
         max_trials: int = 100,
         directory: str | Path | None = None,
         objective: Any = "val_loss",
-        tuner: str | Method | type = "darts",
+        tuner: str | Method | type | None = None,
         overwrite: bool = False,
         seed: int | None = None,
         max_model_size: int | None = None,
@@ -81,12 +98,20 @@ class AutoModel(Results, auto_model.AutoModel):
             self.limits["params"] = min(max_model_size, self.limits.get("params", max_model_size))
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
             raise ValueError(f"Expected seed to be an integer that is not negative, got {seed!r}.")
+        self._undecided = Undecided(tuner, space, settings)
+        choice = self._undecided.known(Path(directory or ".") / project_name, overwrite)
         foreign = tuner if isinstance(tuner, type) and issubclass(tuner, AutoTuner) else None
-        method = None if foreign is not None else get_method(tuner, **settings)
-        self.space = (Method if method is None else method).default_space if space is None else space
+        method = None if foreign is not None else self._undecided.method(choice)
+        self._default_space = (Method if method is None else method).default_space
+        self.space = self._default_space if space is None else space
+        if choice is not None and choice.space is not None:
+            self.space = choice.space
         searched_block(self.space)  # refuses what no block searches
         self.specialized: Specialized | None = None
+        self._undecided.keep(self.inputs, self.outputs)
         graph = self._build_graph()
+        self.encoders = find_encoders(graph)
+        self._encodes = False  # whether the encoders have learnt
         _check_latency(latency, self.limits, len(graph.searched))
         self._heads = [node.in_blocks[0] for node in self.outputs]
         self._targets: list[Labels | Numbers] | None = None
@@ -122,27 +147,52 @@ class AutoModel(Results, auto_model.AutoModel):
         if seed is None:
             seed = self._project.read().get("seed", int(np.random.default_rng().integers(2**31)))
         self.seed = int(seed)
-        objective_fact = objective if isinstance(objective, str) else repr(objective)
+        self._latency, self._oracle = latency, {"objective": objective, "max_trials": max_trials}
+        self._make_tuner(method, graph)
+
+    def _make_tuner(self, method: Method, graph: Graph) -> None:
+        objective = self._oracle["objective"]
         self._facts = {
             "tuner": method.facts(),
             "graph": graph_facts(graph),
             "limits": self.limits,
-            "objective": objective_fact,
+            "objective": objective if isinstance(objective, str) else repr(objective),
             "seed": self.seed,
         }
-        if latency is not None:
-            self._facts["latency"] = {"scale": latency.conditions.scale, **latency.milliseconds}
+        if self._latency is not None:
+            self._facts["latency"] = {"scale": self._latency.conditions.scale, **self._latency.milliseconds}
         if not self._is_worker:  # the chief may not have begun
             self._project.claim(**self._facts)
         self.tuner = method.make(
-            hypermodel=graph,
-            project=self._project,
-            limits=self.limits,
-            objective=objective,
-            max_trials=max_trials,
-            seed=self.seed,
+            hypermodel=graph, project=self._project, limits=self.limits, seed=self.seed, **self._oracle
         )
-        self.tuner.latency = latency
+        self.tuner.latency = self._latency
+
+    def _decide(self, data: convert.TrainingData, time_limit: float | None, verbose: Any) -> None:
+        """Take the method that suits the data, the machine and the time, where none was named."""
+        if not self._undecided.decides(time_limit) or self.tuner.finished:
+            return
+        if distributed.role() != "alone":
+            raise ValueError(
+                "Expected a tuner by name where KERASTUNER_ORACLE_IP is set, got none; all processes have to take the same."
+            )
+        folder = self._project.path
+        choice = read_choice(folder)
+        if choice is None:
+            facts = Facts.of(self.tuner.graph, data.x, self._undecided.free(self.tuner.graph), time_limit)
+            choice = choose(facts)
+            with self._project.writing():
+                write_choice(folder, choice, facts)
+            if verbose:
+                space = "" if choice.space is None else f" on the space {choice.space!r}"
+                print(f"Chose tuner {choice.tuner!r}{space}: {choice.why}.")
+        if (choice.tuner, choice.space or self.space) == (self.tuner.method.name, self.space):
+            return
+        self.space = choice.space or self.space
+        self.inputs, self.outputs = self._undecided.parts()
+        graph = self._build_graph()
+        self._heads = [node.in_blocks[0] for node in self.outputs]
+        self._make_tuner(self._undecided.method(choice), graph)
 
     # The graph
 
@@ -156,12 +206,11 @@ class AutoModel(Results, auto_model.AutoModel):
         raise TypeError(f"Expected outputs that are all heads, or all nodes that heads give, got {got}.")
 
     def _assembled_outputs(self) -> list[Node]:
-        middle = []
-        for node in self.inputs:
-            if isinstance(node, nodes.ImageInput):
-                middle.append(tree.flatten(searched_block(self.space)(Normalization()(node)))[0])
-            else:
-                middle.append(tree.flatten(node.get_block()(node))[0])
+        # A space for tables or text says nothing about the images beside them.
+        block = searched_block(self.space)
+        other = isinstance(block, tuple(DEFAULTS.values()))
+        images = self._default_space if other else self.space
+        middle = [default_block(node, self.space, images) for node in self.inputs]
         merged = tree.flatten(Merge()(middle))[0] if len(middle) > 1 else middle[0]
         return tree.flatten([head(merged) for head in self.outputs])
 
@@ -177,6 +226,7 @@ class AutoModel(Results, auto_model.AutoModel):
         validation_split: float = 0.2,
         validation_data: Any = None,
         verbose: Any = 1,
+        time_limit: float | None = None,
         **kwargs: Any,
     ) -> keras.callbacks.History:
         """Search, then train the network that was found on all data.
@@ -193,6 +243,8 @@ class AutoModel(Results, auto_model.AutoModel):
                 takes the last samples). The final network learns from them too.
             validation_data: x and y to validate on instead; the final network does not learn from them.
             verbose: 0, 1 or 2, as in keras.Model.fit.
+            time_limit: Seconds for everything, search and final training, those before a kill included; ``epochs`` and
+                ``max_trials`` are upper bounds then. None takes the time that it takes.
             **kwargs: For tuners of AutoKeras only: what keras.Model.fit takes.
 
         Returns:
@@ -202,14 +254,21 @@ class AutoModel(Results, auto_model.AutoModel):
             ValueError: When the data cannot be learnt from, or the folder belongs to another search.
             TypeError: When the data is of a type that is not known.
         """
+        start = time.monotonic()
         check_batch_size(batch_size)
         if epochs is not None:
             check_batch_size(epochs, "epochs")
+        if time_limit is not None:
+            time_limit = check_time_limit(time_limit)
+            self._own_tuner("time_limit")
         if self._is_worker:
             self._join()
         data = convert.training_data(self, x, y, validation_split, validation_data)
         self._targets = data.targets
+        if isinstance(self.tuner, SearchTuner):
+            self._decide(data, time_limit, verbose)
         self._set_units(data.targets)
+        self._set_features()
         self._analyze_data((data.x, data.y))
         self._build_hyper_pipeline()
         split = 0.0 if validation_data is not None else float(validation_split)
@@ -227,21 +286,43 @@ class AutoModel(Results, auto_model.AutoModel):
             data=self._describe(data, split),
             fit={"epochs": epochs, "batch_size": batch_size, "validation_split": split},
         )
-        return self.tuner.search(
-            x=data.x,
-            y=data.y,
-            epochs=epochs,
-            callbacks=callbacks,
-            validation_data=data.validation,
-            validation_split=split,
-            verbose=verbose,
-            batch_size=batch_size,
-        )
+        if not self._is_worker:
+            save_encoders(self._project.path, self.encoders)
+        with self.tuner.limited(time_limit, start):
+            return self.tuner.search(
+                x=data.x,
+                y=data.y,
+                epochs=epochs,
+                callbacks=callbacks,
+                validation_data=data.validation,
+                validation_split=split,
+                verbose=verbose,
+                batch_size=batch_size,
+            )
 
     def _set_units(self, targets: Sequence[Labels | Numbers]) -> None:
         for head, target in zip(self._heads, targets, strict=True):
             if isinstance(head, RegressionHead) and isinstance(target, Numbers):
                 head.set_units(target.mean, target.scale)
+
+    def _set_features(self) -> None:
+        """Let the graph know what the encoders have learnt about the inputs."""
+        graph = self.tuner.graph if isinstance(self.tuner, SearchTuner) else self.tuner.hypermodel
+        graph.set_features([None if encoder is None else encoder.features for encoder in self.encoders])
+        self._encodes = True
+
+    def _analyze_data(self, dataset: Any) -> None:
+        """Let inputs and heads know shapes and types of the arrays, as AutoKeras does, which analyses inputs by value."""
+        parts = [*self.inputs, *self._heads]
+        encoded = [encoder is not None for encoder in self.encoders] + [False] * len(self._heads)
+        for part, own, array in zip(parts, encoded, tree.flatten(dataset), strict=True):
+            analyser: Any = analysers.InputAnalyser() if own else part.get_analyser()
+            analyser.update(array)
+            analyser.finalize()
+            if own:  # names and types of columns are the encoder's
+                io_hypermodel.IOHyperModel.config_from_analyser(part, analyser)
+            else:
+                part.config_from_analyser(analyser)
 
     def _join(self) -> None:
         """Wait for the chief, whose seed draws the samples to validate on."""
@@ -251,17 +332,23 @@ class AutoModel(Results, auto_model.AutoModel):
 
     def _describe(self, data: convert.TrainingData, split: float) -> dict[str, Any]:
         arrays = tree.flatten((data.x, data.y, data.validation))
+        codes = encoders_code(self.encoders)
         return {
             "inputs": [list(array.shape[1:]) for array in tree.flatten(data.x)],
             "targets": [target.get_config() for target in data.targets],
             "samples": [len(tree.flatten(data.x)[0]), len(tree.flatten(data.validation[0])[0])],
             "content": fingerprint(arrays),
+            **({"encoders": codes} if any(codes) else {}),
         }
 
     def _build_hyper_pipeline(self) -> None:
-        # Targets are encoded here, not by AutoKeras: its pipeline turns every label into a string.
+        # Targets and tables are encoded here, not by AutoKeras: its pipeline turns every label into a string.
         self.tuner.hyper_pipeline = pipeline.HyperPipeline(
-            inputs=[node.get_hyper_preprocessors() for node in self.inputs], outputs=[[] for _ in self._heads]
+            inputs=[
+                node.get_hyper_preprocessors() if encoder is None else []
+                for node, encoder in zip(self.inputs, self.encoders, strict=True)
+            ],
+            outputs=[[] for _ in self._heads],
         )
         self.tuner.hypermodel.hyper_pipeline = self.tuner.hyper_pipeline
 
@@ -282,6 +369,9 @@ class AutoModel(Results, auto_model.AutoModel):
         facts = self._project.read()
         if "data" not in facts or not self.tuner.finished:
             raise ValueError("Expected a model that was fitted, got one that was not; call fit first.")
+        if not self._encodes:
+            load_encoders(self._project.path, self.encoders)
+            self._set_features()
         return [tuple(shape) for shape in facts["data"]["inputs"]], [
             convert.target_from_config(config) for config in facts["data"]["targets"]
         ]
@@ -339,7 +429,11 @@ class AutoModel(Results, auto_model.AutoModel):
         Raises:
             ValueError: When the search is not finished.
         """
-        return self.tuner.get_best_model()
+        network = self.tuner.get_best_model()
+        if not any(self.encoders):
+            return network
+        self._known()
+        return with_preprocessing(network, self.encoders)
 
 
 def _check_latency(latency: Any, limits: Mapping[str, float], searched: int) -> None:
@@ -353,3 +447,9 @@ def _check_latency(latency: Any, limits: Mapping[str, float], searched: int) -> 
         raise TypeError(f"Expected latency to be a LatencyTable, got {type(latency).__name__}.")
     elif searched != 1:
         raise ValueError(f"Expected one searched block in a graph with a latency table, got {searched}.")
+
+
+def settled(kwargs: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+    """Keyword arguments of a task, of which AutoKeras says None for its default."""
+    given = {name: value for name, value in kwargs.items() if not (name in ("tuner", *defaults) and value is None)}
+    return {**defaults, **given}

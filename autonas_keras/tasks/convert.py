@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from autokeras import nodes
 from autokeras.blocks import heads
 
 from autonas_keras.tasks.data import as_images, as_numbers, as_parts, check_lengths, split_indices
+from autonas_keras.tasks.encoders import Encoder
 from autonas_keras.tasks.sources import as_array, from_dataset, is_dataset
 from autonas_keras.tasks.targets import Labels, Numbers, find_labels, find_numbers, target_from_config
 
@@ -54,21 +55,23 @@ def training_data(model: Any, x: Any, y: Any, validation_split: float, validatio
     if x is None:
         raise ValueError("Expected x, got None; pass the inputs to learn from.")
     x, y = pair(x, y, "x")
-    arrays = inputs(model, x, "x", None)
+    samples = read_inputs(model, x, "x", None)
     given = _target_parts(y, len(model._heads), "y")
     names = ["y"] if len(given) == 1 else [f"y[{i}]" for i in range(len(given))]
-    check_lengths({**_named(arrays, "x"), **{n: as_array(part, n) for n, part in zip(names, given, strict=True)}}, 2)
+    check_lengths({**_named(samples, "x"), **{n: as_array(part, n) for n, part in zip(names, given, strict=True)}}, 2)
     targets = [_target(head, part, name) for head, part, name in zip(model._heads, given, names, strict=True)]
     encodings = encoded(targets, y, "y")
     if validation_data is None:
         if not validation_split:
             raise ValueError("Expected validation_data or a validation_split between 0 and 1, got neither.")
-        rows = split_indices(
-            len(tree.flatten(arrays)[0]), validation_split, model.seed or 0, _classes(targets, given, names)
-        )
+        rows = split_indices(len(samples[0]), validation_split, model.seed or 0, _classes(targets, given, names))
+        _fit_encoders(model, samples, "x", rows[0])
+        arrays = encode_inputs(model, samples, "x")
         train, validation = (tree.map_structure(lambda a, i=index: a[i], (arrays, encodings)) for index in rows)
         return TrainingData(train[0], train[1], validation, targets)
     x_val, y_val = _validation_pair(validation_data)
+    _fit_encoders(model, samples, "x", None)
+    arrays = encode_inputs(model, samples, "x")
     shapes = [array.shape[1:] for array in tree.flatten(arrays)]
     x_val = inputs(model, x_val, "the validation x", shapes)
     y_val = encoded(targets, y_val, "the validation y")
@@ -92,7 +95,19 @@ def pair(x: Any, y: Any, name: str) -> tuple[Any, Any]:
 
 
 def inputs(model: Any, x: Any, name: str, shapes: Sequence[tuple[int, ...]] | None) -> Any:
-    """The inputs as an array, or a tuple of arrays.
+    """The inputs as the networks read them, an array or a tuple of arrays.
+
+    Args:
+        model: The AutoModel, its encoders fitted.
+        x: What was given.
+        name: How an error calls it.
+        shapes: Shapes of a sample that were trained on.
+    """
+    return encode_inputs(model, read_inputs(model, x, name, shapes), name)
+
+
+def read_inputs(model: Any, x: Any, name: str, shapes: Sequence[tuple[int, ...]] | None) -> list[Any]:
+    """The samples of each input: arrays, or what its encoder reads.
 
     Args:
         model: The AutoModel.
@@ -101,27 +116,48 @@ def inputs(model: Any, x: Any, name: str, shapes: Sequence[tuple[int, ...]] | No
         shapes: Shapes of a sample that were trained on, None for the training data itself.
     """
     if is_dataset(x):
-        x = _only_inputs(x, name)
-    parts = as_parts(x, len(model.inputs), name)
-    arrays = []
-    for i, (node, part) in enumerate(zip(model.inputs, parts, strict=True)):
+        x = _only_inputs(x, name, model.encoders)
+    # A dictionary for the only input is one of columns, if the input is encoded.
+    parts = [x] if len(model.inputs) == 1 and model.encoders[0] else as_parts(x, len(model.inputs), name)
+    samples = []
+    for i, (node, encoder, part) in enumerate(zip(model.inputs, model.encoders, parts, strict=True)):
         called = name if len(parts) == 1 else f"{name}[{i}]"
         shape = None if shapes is None else tuple(shapes[i])
+        if encoder is not None:
+            samples.append(encoder.read(part, called))
+            continue
         if isinstance(node, nodes.ImageInput):
-            arrays.append(as_images(part, called, shape))
+            samples.append(as_images(part, called, shape))
             continue
         if isinstance(node, nodes.TextInput):
             array = as_array(part, called)
             array = array.astype(str) if array.dtype == object else array
         else:
             array = as_numbers(part, called)
-            array = array.astype(np.float32) if isinstance(node, nodes.StructuredDataInput) else array
         if shape is not None and array.shape[1:] != shape:
             raise ValueError(
                 f"Expected samples of shape {shape} in {called} as in the training data, got {array.shape[1:]}."
             )
-        arrays.append(array)
+        samples.append(array)
+    return samples
+
+
+def encode_inputs(model: Any, samples: Sequence[Any], name: str) -> Any:
+    """What ``read_inputs`` gave as the networks read it, an array or a tuple of arrays."""
+    names = [name] if len(samples) == 1 else [f"{name}[{i}]" for i in range(len(samples))]
+    arrays = [
+        part if encoder is None else encoder.encode(part, called)
+        for encoder, part, called in zip(model.encoders, samples, names, strict=True)
+    ]
     return arrays[0] if len(arrays) == 1 else tuple(arrays)
+
+
+def _fit_encoders(model: Any, samples: Sequence[Any], name: str, rows: np.ndarray | None) -> None:
+    """Fit the encoders of inputs on the training samples ``rows``, None for all."""
+    for i, (encoder, part) in enumerate(zip(model.encoders, samples, strict=True)):
+        if encoder is not None:
+            called = name if len(samples) == 1 else f"{name}[{i}]"
+            encoder.fit(part if rows is None else encoder.take(part, rows), called)
 
 
 def encoded(targets: Sequence[Labels | Numbers], y: Any, name: str) -> Any:
@@ -150,8 +186,8 @@ def check_same(x: Any, y: Any) -> None:
     check_lengths({**_named(x, "x"), **_named(y, "y")}, 1)
 
 
-def _named(arrays: Any, name: str) -> dict[str, np.ndarray]:
-    flat = tree.flatten(arrays)
+def _named(arrays: Any, name: str) -> dict[str, Any]:
+    flat = list(arrays) if isinstance(arrays, (list, tuple)) else [arrays]
     return {name if len(flat) == 1 else f"{name}[{i}]": array for i, array in enumerate(flat)}
 
 
@@ -186,11 +222,20 @@ def _validation_pair(data: Any) -> tuple[Any, Any]:
     return data[0], data[1]
 
 
-def _only_inputs(dataset: Any, name: str) -> Any:
+def _only_inputs(dataset: Any, name: str, encoders: Sequence[Encoder | None]) -> Any:
     """x of a dataset of x, or of (x, y)."""
-    if not (isinstance(dataset.element_spec, tuple) and len(dataset.element_spec) == 2):
-        # A target that is a scalar or a batch of them tells whether images come in batches.
-        ranks = tree.map_structure(lambda spec: spec.shape.rank, dataset.element_spec)
-        batched = max(tree.flatten(ranks)) == 4
-        dataset = dataset.map(lambda x: (x, tree.flatten(x)[0][..., 0, 0, 0] if batched else 0))
+    spec = dataset.element_spec
+    if not (isinstance(spec, tuple) and len(spec) == 2):
+        # A target that is a scalar or a batch of them tells whether samples come in batches.
+        ranks = [part.shape.rank for part in tree.flatten(spec)]
+        if encoders[0] is not None and len(encoders) == 1:
+            batched = max(ranks) > (0 if isinstance(spec, Mapping) else encoders[0].sample_rank)
+        else:
+            batched = max(ranks) == 4
+        dataset = dataset.map(lambda x: (x, _first(tree.flatten(x)[0]) if batched else 0))
     return from_dataset(dataset, name)[0]
+
+
+def _first(tensor: Any) -> Any:
+    """One number or string for each sample of a batch."""
+    return tensor[(..., *[0] * (tensor.shape.rank - 1))]

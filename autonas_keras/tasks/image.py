@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autonas_keras.blocks import ClassificationHead, ImageInput, RegressionHead
-from autonas_keras.tasks.auto_model import AutoModel
+from autonas_keras.tasks.auto_model import AutoModel, settled
 
 
 class ImageClassifier(AutoModel):
@@ -34,7 +34,7 @@ class ImageClassifier(AutoModel):
         **kwargs: Any,
     ) -> None:
         head = ClassificationHead(num_classes=num_classes, multi_label=multi_label, loss=loss, metrics=metrics)
-        super().__init__(ImageInput(), head, project_name=project_name, **_settled(kwargs))
+        super().__init__(ImageInput(), head, project_name=project_name, **settled(kwargs))
 
 
 class ImageRegressor(AutoModel):
@@ -58,9 +58,4 @@ class ImageRegressor(AutoModel):
         **kwargs: Any,
     ) -> None:
         head = RegressionHead(output_dim=output_dim, loss=loss, metrics=metrics)
-        super().__init__(ImageInput(), head, project_name=project_name, **_settled(kwargs))
-
-
-def _settled(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """AutoKeras says ``tuner=None`` for the tuner of the task."""
-    return {name: value for name, value in kwargs.items() if not (name == "tuner" and value is None)}
+        super().__init__(ImageInput(), head, project_name=project_name, **settled(kwargs))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,7 +86,7 @@ def is_dataset(data: Any) -> bool:
 
 
 def from_dataset(dataset: Any, name: str) -> tuple[Any, Any]:
-    """x and y, each an array or a tuple of arrays, of a tf.data.Dataset of (x, y), batched or not.
+    """x and y, each an array or a tuple or dictionary of arrays, of a tf.data.Dataset of (x, y), batched or not.
 
     Raises:
         ValueError: When it is infinite or empty, does not yield (x, y), or its entries have different shapes.
@@ -117,6 +117,8 @@ def from_dataset(dataset: Any, name: str) -> tuple[Any, Any]:
     columns = [_decode_bytes(column) for column in columns]
     count = len(tf.nest.flatten(spec[0]))
     x, y = columns[:count], columns[count:]
+    if isinstance(spec[0], Mapping) and all(hasattr(part, "shape") for part in spec[0].values()):
+        return dict(zip(sorted(spec[0]), x, strict=True)), (y[0] if len(y) == 1 else tuple(y))
     return (x[0] if len(x) == 1 else tuple(x)), (y[0] if len(y) == 1 else tuple(y))
 
 

@@ -7,6 +7,7 @@ from autonas_keras.training.controller import ControllerSampling, ControllerTrai
 from autonas_keras.training.first_weights import FirstWeights
 from autonas_keras.training.fit import fit_bilevel, fit_paths, fit_resumable, light_graphs
 from autonas_keras.training.handout import discrete_network, handed_out
+from autonas_keras.training.pace import Deadline, Pace, count_epochs, path_seconds, step_seconds
 from autonas_keras.training.paths import PathModel
 from autonas_keras.training.perturbation import select_by_perturbation
 from autonas_keras.training.sampling import FairSampling, Sampling, SandwichSampling, UniformSampling
@@ -21,9 +22,11 @@ __all__ = [
     "BilevelModel",
     "ControllerSampling",
     "ControllerTraining",
+    "Deadline",
     "ExponentialToConstant",
     "FairSampling",
     "FirstWeights",
+    "Pace",
     "PathModel",
     "Phase",
     "Sampling",
@@ -36,15 +39,18 @@ __all__ = [
     "UniformSampling",
     "batches",
     "controller_probabilities",
+    "count_epochs",
     "discrete_network",
     "fit_bilevel",
     "fit_paths",
     "fit_resumable",
     "handed_out",
     "light_graphs",
+    "path_seconds",
     "phase_epochs",
     "select_by_perturbation",
     "shrinking_phases",
     "spent",
+    "step_seconds",
     "steps_per_epoch",
 ]

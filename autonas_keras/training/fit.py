@@ -71,6 +71,7 @@ def fit_bilevel(
     directory: str | Path | None = None,
     learning_rate: tuple[float, float] | None = None,
     warmup_epochs: int = 0,
+    steps: int | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: Any = 1,
     augment: Callable[[Any, tf.Tensor], Any] | None = None,
@@ -88,6 +89,7 @@ def fit_bilevel(
         learning_rate: First and last rate of the weights, a cosine between, constant within an epoch; None leaves the
             optimizer alone.
         warmup_epochs: Epochs at the start in which only the weights learn.
+        steps: Steps of an epoch; None for one pass over ``train``.
         callbacks: Keras callbacks.
         verbose: As in keras.Model.fit.
         augment: Function of a batch of x and a seed; used on the training batches.
@@ -99,12 +101,12 @@ def fit_bilevel(
     """
     optimizers = [model.optimizer, model.alpha_optimizer]
     checkpoint = None if directory is None else TrainingCheckpoint(directory, model, optimizers, alphas_of(model))
-    steps = steps_per_epoch(train, batch_size)
+    steps = steps_per_epoch(train, batch_size) if steps is None else steps
 
     def stream(first: int) -> tf.data.Dataset:
         return tf.data.Dataset.zip(
             (
-                batches(train, batch_size, seed, first, augment=augment),
+                batches(train, batch_size, seed, first, steps, augment),
                 batches(validation, batch_size, seed + 1, first, steps),
             )
         )
@@ -123,7 +125,8 @@ def fit_paths(
     batch_size: int,
     seed: int,
     directory: str | Path | None = None,
-    learning_rate: tuple[float, float] | None = None,
+    learning_rate: tuple[float, float] | Callable[[float], float] | None = None,
+    steps: int | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: Any = 1,
     augment: Callable[[Any, tf.Tensor], Any] | None = None,
@@ -139,7 +142,9 @@ def fit_paths(
         batch_size: Samples in a batch, which all architectures of a step see.
         seed: Seed of the order of samples and of ``augment``.
         directory: Folder for the checkpoints; None keeps none.
-        learning_rate: First and last rate, a cosine between, constant within an epoch; None leaves the optimizer alone.
+        learning_rate: First and last rate, a cosine between, or a function of the share of the epochs that is gone;
+            constant within an epoch. None leaves the optimizer alone.
+        steps: Steps of an epoch; None for one pass over ``train``.
         callbacks: Keras callbacks.
         verbose: As in keras.Model.fit.
         augment: Function of a batch of x and a seed.
@@ -155,11 +160,11 @@ def fit_paths(
         raise ValueError(
             f"Expected a sampling of {model.paths} architectures a step, as the model is compiled for, got {sampling.paths}."
         )
-    steps = steps_per_epoch(train, batch_size)
+    steps = steps_per_epoch(train, batch_size) if steps is None else steps
     checkpoint = None if directory is None else TrainingCheckpoint(directory, model, [model.optimizer], record)
 
     def stream(first: int) -> tf.data.Dataset:
-        return batches(train, batch_size, seed, first, augment=augment)
+        return batches(train, batch_size, seed, first, steps, augment)
 
     schedule = _PathSchedule(epochs, learning_rate, sampling, steps)
     with light_graphs(), faster_training(model):
@@ -223,13 +228,21 @@ class _Schedule(keras.callbacks.Callback):
 class _PathSchedule(keras.callbacks.Callback):
     """The learning rate and the architectures of an epoch."""
 
-    def __init__(self, epochs: int, learning_rate: tuple[float, float] | None, sampling: Sampling, steps: int) -> None:
+    def __init__(
+        self,
+        epochs: int,
+        learning_rate: tuple[float, float] | Callable[[float], float] | None,
+        sampling: Sampling,
+        steps: int,
+    ) -> None:
         super().__init__()
         self.epochs, self.learning_rate, self.sampling, self.steps = epochs, learning_rate, sampling, steps
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.model.set_architectures(self.sampling.epoch(epoch, self.steps))
-        if self.learning_rate is not None:
+        if callable(self.learning_rate):
+            self.model.optimizer.learning_rate = self.learning_rate(epoch / self.epochs)
+        elif self.learning_rate is not None:
             self.model.optimizer.learning_rate = _cosine(self.learning_rate, epoch / self.epochs)
 
 

@@ -7,7 +7,14 @@ from typing import Any
 
 import keras
 
-from autonas_keras.layers import cell_network, chain_network, macro_network, mobile_network
+from autonas_keras.layers import (
+    cell_network,
+    chain_network,
+    function_network,
+    has_function,
+    macro_network,
+    mobile_network,
+)
 from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, MacroSpace, MobileSpace, Option
 from autonas_keras.supernets import PathSupernet
 from autonas_keras.training.paths import PathModel
@@ -79,6 +86,8 @@ def _features(layer: Any, x: Any, point: Architecture, affine: bool | None, pref
         return macro_network(x, point, space, affine=affine, name_prefix=prefix)
     if isinstance(space, MobileSpace):
         return mobile_network(x, point, space, name_prefix=prefix)
+    if has_function(space):
+        return function_network(x, point, space, name_prefix=prefix)
     known = "cells, chains, layers with skip inputs or mobile networks"
     raise TypeError(f"Expected a supernet of {known}, got one of {type(space).__name__}.")
 

@@ -28,7 +28,8 @@ def select_by_perturbation(
     """Decide edge by edge, in random order, for the operation without which the validation loss is highest.
 
     Once all operations are decided, every node keeps the two inputs without which the loss is highest (a dense cell
-    keeps all). Batches are normalised by their own statistics.
+    keeps all). Of a space whose network is a function, choices stand for edges and options for operations. Batches are
+    normalised by their own statistics.
 
     Args:
         model: A model whose supernets are trained.
@@ -45,40 +46,78 @@ def select_by_perturbation(
     judge = _judge(model, validation, batch_size, samples)
     found = {}
     for layer in model.supernets:
-        space: CellSpace = layer.space
-        tables = layer.mixture()
-        none = [i for i, name in enumerate(space.operations) if canonical(name) == "none" and space.topology != "dense"]
-        for table in tables.values():
-            table[:, none] = 0.0
-
-        def loss_without(kind: str, cells: Any, tables: Any = tables, layer: Any = layer) -> float:
-            changed = {**tables, kind: tables[kind].copy()}
-            changed[kind][cells] = 0.0
-            layer.select_mixture(changed)
-            return judge()
-
-        edges = [(kind, row) for kind in space.cell_types for row in range(len(space.edges))]
-        for place in rng.permutation(len(edges)):
-            kind, row = edges[place]
-            losses = [
-                -np.inf if column in none else loss_without(kind, (row, column))
-                for column in range(len(space.operations))
-            ]
-            total = tables[kind][row].sum()
-            tables[kind][row] = 0.0
-            tables[kind][row, int(np.argmax(losses))] = total
-            layer.select_mixture(tables)
-            if finetune is not None:
-                finetune()
-        # What the choice of inputs weighs is the loss without an edge, which discretize reads as its strength.
-        strengths = {kind: np.zeros_like(table) for kind, table in tables.items()}
-        without = {edge: 0.0 if space.topology == "dense" else loss_without(edge[0], (edge[1],)) for edge in edges}
-        for kind, row in edges:
-            column = int(np.argmax(tables[kind][row]))
-            strengths[kind][row, column] = 1.0 + without[kind, row] - min(without.values())
-        found[layer.name] = space.discretize(strengths)
+        decide = _cells if isinstance(layer.space, CellSpace) else _choices
+        found[layer.name] = decide(layer, judge, rng, finetune or _nothing)
         layer.select_mixture(None)
     return found
+
+
+def _nothing() -> None:
+    """Train no weights."""
+
+
+def _decided(
+    layer: Any,
+    tables: dict[str, np.ndarray],
+    excluded: Callable[[str], list[int]],
+    judge: Callable[[], float],
+    rng: np.random.Generator,
+    finetune: Callable[[], Any],
+) -> Callable[[str, Any], float]:
+    """Decide all rows of the tables, which then hold what was taken; a function that gives the loss without a cell."""
+
+    def loss_without(kind: str, cells: Any) -> float:
+        changed = {**tables, kind: tables[kind].copy()}
+        changed[kind][cells] = 0.0
+        layer.select_mixture(changed)
+        return judge()
+
+    rows = [(kind, row) for kind, table in tables.items() for row in range(len(table))]
+    for place in rng.permutation(len(rows)):
+        kind, row = rows[place]
+        losses = [
+            -np.inf if column in excluded(kind) else loss_without(kind, (row, column))
+            for column in range(tables[kind].shape[1])
+        ]
+        total = tables[kind][row].sum()
+        tables[kind][row] = 0.0
+        tables[kind][row, int(np.argmax(losses))] = total
+        layer.select_mixture(tables)
+        finetune()
+    return loss_without
+
+
+def _cells(
+    layer: Any, judge: Callable[[], float], rng: np.random.Generator, finetune: Callable[[], Any]
+) -> Architecture:
+    space: CellSpace = layer.space
+    tables = layer.mixture()
+    none = [i for i, name in enumerate(space.operations) if canonical(name) == "none" and space.topology != "dense"]
+    for table in tables.values():
+        table[:, none] = 0.0
+    loss_without = _decided(layer, tables, lambda kind: none, judge, rng, finetune)
+    # What the choice of inputs weighs is the loss without an edge, which discretize reads as its strength.
+    edges = [(kind, row) for kind in space.cell_types for row in range(len(space.edges))]
+    strengths = {kind: np.zeros_like(table) for kind, table in tables.items()}
+    without = {edge: 0.0 if space.topology == "dense" else loss_without(edge[0], (edge[1],)) for edge in edges}
+    for kind, row in edges:
+        column = int(np.argmax(tables[kind][row]))
+        strengths[kind][row, column] = 1.0 + without[kind, row] - min(without.values())
+    return space.discretize(strengths)
+
+
+def _choices(
+    layer: Any, judge: Callable[[], float], rng: np.random.Generator, finetune: Callable[[], Any]
+) -> Architecture:
+    space, tables = layer.space, layer.mixture()
+
+    def excluded(name: str) -> list[int]:
+        return [i for i, option in enumerate(space.named[name].options) if option in space.mixture_only]
+
+    for name, table in tables.items():
+        table[:, excluded(name)] = 0.0
+    _decided(layer, tables, excluded, judge, rng, finetune)
+    return layer.strongest({name: table[0] for name, table in tables.items()})
 
 
 def _judge(model: BilevelModel, validation: Data, batch_size: int, samples: int | None) -> Callable[[], float]:

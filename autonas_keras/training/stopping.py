@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from autonas_keras.spaces import canonical
+from autonas_keras.spaces import CellSpace, canonical
 
 
 class SkipDominance(keras.callbacks.Callback):
@@ -27,6 +27,8 @@ class SkipDominance(keras.callbacks.Callback):
         if epoch < self.after:
             return
         for supernet in self.model.supernets:
+            if not isinstance(supernet.space, CellSpace):
+                continue
             cell = supernet.space.cell(supernet.architecture(), supernet.space.cell_types[0])
             skips = sum(canonical(operation) == "skip_connect" for node in cell.nodes for operation, _ in node)
             if skips >= self.limit:

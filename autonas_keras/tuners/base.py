@@ -20,22 +20,23 @@ from keras_tuner.engine.tuner import Tuner
 
 from autonas_keras.blocks import Graph, Network
 from autonas_keras.blocks.isolation import forgotten_gradients, own_randomness
-from autonas_keras.evaluation import LatencyTable
+from autonas_keras.evaluation import LatencyTable, model_costs
 from autonas_keras.files import write_atomically
 from autonas_keras.oracles import DurableOracle, distributed
 from autonas_keras.spaces import Architecture
-from autonas_keras.training import spent
+from autonas_keras.training import spent, steps_per_epoch
 from autonas_keras.tuners.limits import GraphCosts, check_feasible
 from autonas_keras.tuners.network import Plan, save_model, train
 from autonas_keras.tuners.project import Project
-from autonas_keras.tuners.settings import Method, default_epochs
+from autonas_keras.tuners.settings import Method
 from autonas_keras.tuners.story import Story, spaces_of, write_layers
+from autonas_keras.tuners.timed import Timed
 from autonas_keras.tuners.watching import TimeLeft, named
 
 POLL = 1.0  # seconds between two looks of a worker for the final network
 
 
-class SearchTuner(AutoTuner):
+class SearchTuner(Timed, AutoTuner):
     """An AutoTuner that can be killed at any time and called again.
 
     What it adds to AutoKeras's: files are switched at once; the network that is exported is the one that was trained
@@ -55,6 +56,7 @@ class SearchTuner(AutoTuner):
     shows_trials = True  # whether KerasTuner prints a table for each
     shared = True  # whether workers can run trials; else the chief runs them, and the workers wait
     latency: LatencyTable | None = None  # of the network around the searched block
+    _only: tuple[keras.Model, keras.callbacks.History] | None = None  # the training that there was time for
 
     def __init__(
         self,
@@ -66,7 +68,7 @@ class SearchTuner(AutoTuner):
         **kwargs: Any,
     ) -> None:
         self._finished = False
-        self.method, self.project, self.limits = method, project, dict(limits)
+        self.method, self.project, self.limits = method.settled(hypermodel.recipe), project, dict(limits)
         self.graph = hypermodel
         # AutoKeras searches optimizer and learning rate too; here they are settings of the training.
         hypermodel.optimizer = keras.optimizers.SGD
@@ -160,7 +162,8 @@ class SearchTuner(AutoTuner):
         samples = len(tree.flatten(x)[0])
         with self.project.writing(), forgotten_gradients(), self._serving() as chief, self.story:
             self._fit = {
-                "epochs": epochs or default_epochs(samples, batch_size),
+                "epochs": epochs or self.graph.recipe.default_epochs(samples, batch_size),
+                "free_epochs": epochs is None,
                 "batch_size": batch_size,
                 "callbacks": list(callbacks or ()),
                 "verbose": verbose,
@@ -169,7 +172,7 @@ class SearchTuner(AutoTuner):
             pipeline, data, validation = self._prepare_model_build(
                 self.oracle.get_space(), x=x, y=y, validation_data=validation_data
             )
-            self._data, self._validation = data, validation
+            self._data, self._validation = data, self.judged_part(validation)
             if self._is_worker():
                 self._work()
                 del self._data, self._validation
@@ -179,16 +182,19 @@ class SearchTuner(AutoTuner):
             self.save()
             self.story.enter("search", spaces=spaces_of(self.graph))
             self.oracle.verbose = verbose if self.shows_trials else 0
-            self.on_search_begin()
-            if chief is None or not self.shared:
-                self._run_trials()
-            if chief is not None:
-                self._lead(chief)
-            self.on_search_end()
+            self.oracle.expired = self.search_is_over
+            with self.timed("search"):
+                self.on_search_begin()
+                if chief is None or not self.shared:
+                    self._run_trials()
+                if chief is not None:
+                    self._lead(chief)
+                self.on_search_end()
             if not self._completed():
                 self._explain_failure()
             self.story.enter("final")
-            self._train_final(data, validation, together=validation_split > 0)
+            with self.timed("final"):
+                self._train_final(data, validation, together=validation_split > 0)
             pipeline.save(f"{self.best_pipeline_path}.writing")
             os.replace(f"{self.best_pipeline_path}.writing", self.best_pipeline_path)
             self._finished = True
@@ -281,6 +287,9 @@ class SearchTuner(AutoTuner):
     def _completed(self) -> list[Any]:
         return [trial for trial in self.oracle.trials.values() if trial.status == "COMPLETED"]
 
+    def _some_completed(self) -> bool:
+        return bool(self._completed())
+
     def _explain_failure(self) -> None:
         messages = [trial.message for trial in self.oracle.trials.values() if trial.message]
         if messages:
@@ -318,9 +327,16 @@ class SearchTuner(AutoTuner):
         )
         if plan.verbose:
             print(f"Found {self.architecture(self.best_trial.hyperparameters) if self.graph.searched else 'a network'}")
-            plan.callbacks = [*callbacks, TimeLeft(plan.epochs, "the final training")]
+            if self.clock is None:  # a limit says it
+                plan.callbacks = [*callbacks, TimeLeft(plan.epochs, "the final training")]
         start = time.perf_counter() - spent(self._file("final"))
-        model, history = self._trained(data, plan)
+        if self._only is None:
+            plan = self.in_time(plan, self.best_trial.hyperparameters, data)
+            model, history = self._trained(data, plan)
+            if plan.pace is not None and history.epoch:
+                self.warn_if_short(plan.pace.done, steps_per_epoch(data[0], plan.batch_size))
+        else:
+            (model, history), self._only = self._only, None
         record = {"epoch": list(history.epoch), "history": history.history, "seconds": time.perf_counter() - start}
         write_atomically(self._file("final.json"), json.dumps(record, default=float))
         write_layers(self.project.path, model)
@@ -330,8 +346,21 @@ class SearchTuner(AutoTuner):
     def _trained(self, data: Any, plan: Plan) -> tuple[keras.Model, keras.callbacks.History]:
         """The final network, compiled, and the history of its training."""
         if plan.verbose:
-            print(f"Training it for {plan.epochs} epochs on {len(tree.flatten(data)[0]):,} samples.")
+            most = "" if plan.pace is None else "at most "
+            print(f"Training it for {most}{plan.epochs} epochs on {len(tree.flatten(data)[0]):,} samples.")
         return train(self.graph, self.best_trial.hyperparameters, data, plan)
+
+    def train_trial(self, hp: Any, plan: Plan) -> tuple[keras.callbacks.History, dict[str, int]]:
+        """The history of the training of a network on the training samples, and what the network costs.
+
+        Where there is time for no other, the network is kept for the final one.
+        """
+        model, history = train(self.graph, hp, self._data, plan)
+        self.note_speed(plan.pace, hp, plan.batch_size)
+        if self.hasty and plan.pace is not None:
+            self._only = model, history
+            self.warn_if_short(plan.pace.done, steps_per_epoch(self._data[0], plan.batch_size))
+        return history, model_costs(model)
 
     @property
     def best_trial(self) -> Any:

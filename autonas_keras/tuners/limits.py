@@ -11,7 +11,9 @@ import numpy as np
 
 from autonas_keras.blocks import Graph
 from autonas_keras.evaluation import JoinedCosts, LatencyTable, meets, model_costs
-from autonas_keras.spaces import Architecture, Option, Space
+from autonas_keras.spaces import Architecture, CellSpace, Option, Space
+
+LEAST = 1e-12  # weight that an option has at least, and one that is for mixtures only
 
 
 class GraphCosts(JoinedCosts):
@@ -80,15 +82,19 @@ def strongest_within(
         space: The joined space of the graph.
         costs: What its networks cost.
         limits: Upper bounds that some architecture meets.
-        strengths: For each block the mixture weights, for each cell type of shape (edges, operations).
+        strengths: For each block the mixture weights: of a space of cells for each cell type of shape (edges,
+            operations), of another for each choice of shape (1, options).
     """
 
     def strength(architecture: Mapping[str, Option]) -> float:
         point, total = space.architecture(architecture), 0.0
         for name, tables in strengths.items():
             part = space.parts[name]  # type: ignore[attr-defined]
-            for kind, mask in part.mask(point.scope(name, part)).items():
-                total += float((mask * np.log(np.maximum(tables[kind], 1e-12))).sum())
+            found = point.scope(name, part)
+            for kind, mask in _masks(part, found).items():
+                if kind in tables:
+                    total += float((mask * np.log(np.maximum(tables[kind], LEAST))).sum())
+            total += sum(option in part.mixture_only for option in found.values()) * math.log(LEAST)
         return total
 
     if meets(costs.of(start), limits):
@@ -107,6 +113,16 @@ def strongest_within(
         if gain <= value + 1e-12:
             return current
         current = best
+
+
+def _masks(space: Space, architecture: Architecture) -> Mapping[str, np.ndarray]:
+    """One for what an architecture takes, in tables as ``strongest_within`` takes them."""
+    if isinstance(space, CellSpace):
+        return space.mask(architecture)
+    return {
+        name: np.array([[taken == option for option in space.named[name].options]], float)
+        for name, taken in architecture.items()
+    }
 
 
 def _lighten(start: Architecture, space: Space, costs: JoinedCosts, limits: Mapping[str, float], strength: Any) -> Any:

@@ -14,10 +14,10 @@ import tensorflow as tf
 import tree
 from autokeras.nodes import ImageInput
 
-from autonas_keras.blocks import CellBlock, ClassificationHead, Graph, Network, alone
+from autonas_keras.blocks import IMAGES, CellBlock, ClassificationHead, Graph, Network, Recipe, alone
 from autonas_keras.blocks.isolation import fresh_names, own_randomness
 from autonas_keras.layers import DropPath, copy_weights
-from autonas_keras.training import fit_resumable, steps_per_epoch
+from autonas_keras.training import Pace, fit_resumable, steps_per_epoch
 from autonas_keras.tuners.settings import Method
 
 LARGE = 40_000  # samples from which on a network is trained as the paper trains on CIFAR-10
@@ -38,6 +38,7 @@ class Plan:
         callbacks: Keras callbacks.
         verbose: As in keras.Model.fit.
         regularise: Whether drop-path, auxiliary head and cutout may be used.
+        pace: Ends the training in time, with its learning rate; None trains all epochs.
     """
 
     method: Method
@@ -49,6 +50,21 @@ class Plan:
     callbacks: Sequence[keras.callbacks.Callback] = ()
     verbose: Any = 1
     regularise: bool = True
+    pace: Pace | None = None
+
+    def compiled_with(
+        self, samples: Any, recipe: Recipe = IMAGES, method: Method | None = None
+    ) -> keras.optimizers.Optimizer:
+        """The optimizer of the training, whose rate the pace sets if there is one."""
+        method = (method or self.method).settled(recipe)
+        steps = self.epochs * steps_per_epoch(samples, self.batch_size)
+        if self.pace is not None:
+            self.pace.over(scaled_rate(method, self.batch_size, recipe), steps)
+        return make_optimizer(method, steps, self.batch_size, recipe, scheduled=self.pace is None)
+
+    def all_callbacks(self) -> list[keras.callbacks.Callback]:
+        """The callbacks, that of the pace among them."""
+        return [*self.callbacks, *([] if self.pace is None else [self.pace])]
 
 
 def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, keras.callbacks.History]:
@@ -70,7 +86,7 @@ def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, ke
     with own_randomness(plan.seed), graph.building(network):
         plain = graph.assemble(hp)
     adapt(plain, x)
-    model, callbacks = plain, list(plan.callbacks)
+    model, callbacks = plain, plan.all_callbacks()
     if special:
         drop_path = DropPath(0.0, plan.seed) if rate else None
         network.drop_path, network.auxiliary = drop_path, bool(weight and _takes_auxiliary(graph))
@@ -78,12 +94,11 @@ def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, ke
             model = _with_auxiliary(graph, graph.assemble(hp)) if network.auxiliary else graph.assemble(hp)
         copy_adapted(plain, model)
         if drop_path is not None:
-            callbacks.append(_RisingDropPath(drop_path, rate, plan.epochs))
+            callbacks.append(_RisingDropPath(drop_path, rate, plan.epochs, plan.pace))
     arguments = graph.compile_arguments()
     if model is not plain and network.auxiliary:
         arguments = _auxiliary_arguments(graph, arguments, weight)
-    optimizer = make_optimizer(plan.method, plan.epochs * steps_per_epoch(x, plan.batch_size), plan.batch_size)
-    model.compile(optimizer=optimizer, **arguments)
+    model.compile(optimizer=plan.compiled_with(x, graph.recipe), **arguments)
     targets = [named_targets(graph, part, model) for part in (y, plan.validation[1] if plan.validation else None)]
     history = fit_resumable(
         model,
@@ -103,21 +118,39 @@ def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, ke
     return plain, history
 
 
-def make_optimizer(method: Method, steps: int, batch_size: int) -> keras.optimizers.Optimizer:
-    """SGD whose rate grows for the first twentieth of the steps and then falls to zero along a cosine.
+def make_optimizer(
+    method: Method, steps: int, batch_size: int, recipe: Recipe = IMAGES, scheduled: bool = True
+) -> keras.optimizers.Optimizer:
+    """SGD or AdamW whose rate grows for the first twentieth of the steps and then falls to zero along a cosine.
 
-    The rate is for batches of 64 and grows with the batch, because smaller batches take more steps.
+    If the rate is not ``scheduled``, something else moves it.
     """
-    schedule = make_schedule(method.learning_rate * min(1.0, batch_size / 64) ** 0.5, steps)
-    optimizer = keras.optimizers.SGD(
-        schedule,
-        momentum=method.momentum,
-        nesterov=method.momentum > 0,
-        weight_decay=method.weight_decay or None,
-        global_clipnorm=5.0,
-    )
+    method = method.settled(recipe)
+    rate = scaled_rate(method, batch_size, recipe)
+    schedule = make_schedule(rate, steps) if scheduled else rate
+    decay = method.weight_decay or None
+    optimizer: keras.optimizers.Optimizer
+    if method.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=decay or 0.0, global_clipnorm=5.0)
+    else:
+        momentum = method.momentum
+        optimizer = keras.optimizers.SGD(
+            schedule, momentum=momentum, nesterov=momentum > 0, weight_decay=decay, global_clipnorm=5.0
+        )
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
+
+
+def scaled_rate(method: Method, batch_size: int, recipe: Recipe = IMAGES) -> float:
+    """The highest rate of a training.
+
+    The rate of a method is for batches of 64 and grows with the batch, because smaller batches take more steps: with SGD
+    up to that size, with AdamW up to the size that the recipe was found with.
+    """
+    method = method.settled(recipe)
+    assert method.learning_rate is not None
+    most = recipe.batch_size if method.optimizer == "adamw" else 64
+    return method.learning_rate * (min(most, batch_size) / 64) ** 0.5
 
 
 def make_schedule(rate: float, steps: int) -> keras.optimizers.schedules.CosineDecay:
@@ -180,12 +213,13 @@ def _auxiliary_arguments(graph: Graph, arguments: dict[str, Any], weight: float)
 class _RisingDropPath(keras.callbacks.Callback):
     """A rate that grows with the epochs. Source: Zoph et al., CVPR 2018, appendix A; Liu et al., ICLR 2019."""
 
-    def __init__(self, drop_path: DropPath, rate: float, epochs: int) -> None:
+    def __init__(self, drop_path: DropPath, rate: float, epochs: int, pace: Pace | None) -> None:
         super().__init__()
-        self.drop_path, self.rate, self.epochs = drop_path, rate, epochs
+        self.drop_path, self.rate, self.epochs, self.pace = drop_path, rate, epochs, pace
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.drop_path.assign(self.rate * epoch / self.epochs)
+        share = epoch / self.epochs if self.pace is None else self.pace.progress
+        self.drop_path.assign(self.rate * share)
 
 
 # Layers that look at the data before the training

@@ -80,7 +80,7 @@ def scratch_training(graph: Graph, hp: Any, data: Any, plan: Plan) -> ScratchTra
     model = ScratchModel(alone(built.inputs), alone(built.outputs))
     adapt(model, x)
     steps = plan.epochs * steps_per_epoch(x, plan.batch_size)
-    model.compile(make_optimizer(plan.method, steps, plan.batch_size), **graph.compile_arguments())
+    model.compile(make_optimizer(plan.method, steps, plan.batch_size, graph.recipe), **graph.compile_arguments())
     validation = plan.validation
     if validation is not None:
         validation = (validation[0], named_targets(graph, validation[1], model))

@@ -17,10 +17,10 @@ from autonas_keras import oracles
 from autonas_keras.blocks import Graph
 from autonas_keras.blocks.isolation import own_randomness
 from autonas_keras.evaluation import meets, model_costs
-from autonas_keras.training import ScratchTraining, spent, steps_per_epoch
+from autonas_keras.training import Deadline, ScratchTraining, spent, steps_per_epoch
 from autonas_keras.tuners.base import SearchTuner
 from autonas_keras.tuners.limits import GraphCosts
-from autonas_keras.tuners.network import Plan, train
+from autonas_keras.tuners.network import Plan
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.scratch import pays, scratch_training, shares
 from autonas_keras.tuners.settings import Method
@@ -73,7 +73,9 @@ class TrialTuner(SearchTuner):
             verbose=self._fit["verbose"],
             regularise=False,
         )
+        plan.pace = self.trial_pace()
         history, costs = self._run(hp, plan)
+        self._longest = max(self._longest, time.perf_counter() - start)
         if not history.history.get(self.oracle.objective.name):
             raise FailedTrialError(
                 f"Expected the objective {self.oracle.objective.name!r} among {sorted(history.history)}, got none."
@@ -89,14 +91,17 @@ class TrialTuner(SearchTuner):
         if self._scratch is not None and self.costs is not None:
             architecture = self.graph.space.read(hp)
             if self._scratch.weights.covers(architecture):
-                history = self._scratch.fit(architecture, plan.epochs, plan.callbacks, plan.verbose)
+                stops = [] if plan.pace is None else [Deadline(plan.pace.left)]
+                history = self._scratch.fit(architecture, plan.epochs, [*plan.callbacks, *stops], plan.verbose)
                 return history, self.costs.of(architecture)
-        model, history = train(self.graph, hp, self._data, plan)
-        return history, model_costs(model)
+        return self.train_trial(hp, plan)
 
     def _shared(self, hp: Any, plan: Plan) -> ScratchTraining | None:
         """What trains the networks of all trials, None when each is to be built."""
         wanted = self.method.share_graph
+        # With a limit each network has a pace of its own, which the shared graph cannot have.
+        if wanted is None and self.clock is not None:
+            return None
         if wanted is False or not self.method.shares or not shares(self.graph, hp):
             return None
         if self.costs is None:  # a worker has built nothing yet
@@ -124,7 +129,7 @@ class TrialTuner(SearchTuner):
     def _tell_time_left(self) -> None:
         """Say now and then how long the trials still take; KerasTuner says what they took."""
         left = self._estimate.step(len(self.oracle.end_order))
-        if left is not None and self._fit["verbose"]:
+        if left is not None and self._fit["verbose"] and self.clock is None:
             print(f"{self._estimate.done} of at most {self._estimate.total} trials, {left}.")
 
 

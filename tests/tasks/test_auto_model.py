@@ -29,10 +29,11 @@ def test_an_image_and_a_table_into_one_head(tmp_path: Path) -> None:
     assert model.predict([x, frame], verbose=0).shape == y.shape
     assert model.predict({"image": x, "table": frame}, verbose=0).dtype == y.dtype
     exported = model.export_model()
-    assert [tuple(entry.shape[1:]) for entry in exported.inputs] == [(8, 8), (2,)]
+    assert [tuple(entry.shape[1:]) for entry in exported.inputs] == [(8, 8), (1,), (1,)]
     assert {type(layer).__module__.split(".")[0] for layer in exported.layers} == {"keras"}
     # A column that never changes is not blown up.
-    assert np.isfinite(exported.predict([x, frame.to_numpy() + 1], verbose=0)).all()
+    columns = {name: frame[name].to_numpy() + 1 for name in frame}
+    assert np.isfinite(exported.predict([x, columns], verbose=0)).all()
     with pytest.raises(ValueError, match="got 3 in x"):
         model.predict([x[:3], frame], verbose=0)
     with pytest.raises(ValueError, match="x as a list of 2 arrays"):

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from autonas_keras import tuners
+from autonas_keras.blocks import IMAGES
 from autonas_keras.spaces import CellSpace, JoinedSpace, MacroSpace
 from autonas_keras.training import Augment
-from autonas_keras.tuners.settings import default_epochs
 
 
 @pytest.mark.parametrize("name", tuners.TUNERS)
@@ -98,7 +98,7 @@ def test_augmentation_follows_the_images_and_the_wish() -> None:
 
 
 def test_epochs_that_nobody_said_fall_with_the_samples() -> None:
-    counts = [default_epochs(samples, 32) for samples in (2, 1437, 10_000, 1_000_000)]
+    counts = [IMAGES.default_epochs(samples, 32) for samples in (2, 1437, 10_000, 1_000_000)]
     assert counts == sorted(counts, reverse=True) and counts[0] == 60 and counts[-1] == 15
 
 

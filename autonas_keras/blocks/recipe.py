@@ -1,0 +1,37 @@
+"""How networks of a kind are best trained, where the user does not say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of a training that a searched block asks for.
+
+    Args:
+        optimizer: "sgd" or "adamw".
+        learning_rate: At the start, for batches of ``batch_size``; smaller batches take their root.
+        weight_decay: Decoupled weight decay.
+        batch_size: Batch that the rate is for.
+        steps: Steps of a training of which nobody said the epochs.
+        epochs: Least and most epochs of such a training.
+    """
+
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+    batch_size: int = 64
+    steps: int = 1500
+    epochs: tuple[int, int] = (15, 60)
+
+    def default_epochs(self, samples: int, batch_size: int) -> int:
+        """Epochs of a final training that nobody said."""
+        steps = max(1, samples // max(1, min(batch_size, samples)))
+        least, most = self.epochs
+        return min(most, max(least, math.ceil(self.steps / steps)))
+
+
+IMAGES = Recipe("sgd", learning_rate=0.05, weight_decay=1e-3)
+TABLES = Recipe("adamw", learning_rate=1e-3, weight_decay=1e-2, batch_size=256, steps=2500, epochs=(15, 80))
