@@ -101,6 +101,8 @@ def trials_section(story: Story) -> Html:
     head = [_head("Trial", "ascending")]
     head += [_head(n, orders[n], sort=ascending if n == story.objective else "none", numbers=True) for n in metrics]
     head += [_head(titles[cost], "ascending", numbers=True) for cost in costs]
+    full = any(trial.full is not None for trial in story.trials)
+    head += [_head("In full", orders.get(story.objective, "descending"), numbers=True)] if full else []
     head += [
         _head("Seconds", "ascending", numbers=True),
         _head("Status", "ascending"),
