@@ -69,7 +69,7 @@ class _Reader:
         if final:
             story.trainings = {**story.trainings, "Final training": _finite_curves(final)}
         options = _options(oracle)
-        for title, entries in logs.items():
+        for title, entries in {**logs, "controller": self.json("controller.json", [])}.items():
             for _, found in self._each([(title, entries)], lambda e: read_mixtures(e, story.space, options)):
                 story.mixtures = [*story.mixtures, *found]
         self._find(story, logs)

@@ -159,7 +159,7 @@ def mixtures_section(story: Story) -> Html:
         return Html("")
     controller = any(mixture.title.startswith("controller") for mixture in story.mixtures)
     told = (
-        "How likely the controller takes each option of a decision, from the first epoch (left) to the last (right)."
+        "How likely the controller takes each option of a decision, from the beginning (left) to the end (right)."
         if controller
         else "Weight of each operation on the edges of a cell, from the first epoch (left) to the last (right)."
     )

@@ -14,8 +14,11 @@ import keras
 
 from autonas_keras.blocks import Graph
 from autonas_keras.files import write_atomically
+from autonas_keras.strategies.lstm import ControllerNetwork
+from autonas_keras.training import controller_probabilities
 
-STORY, CURVES, LAYERS = "story.json", "curves.json", "layers.json"
+STORY, CURVES, LAYERS, CONTROLLER = "story.json", "curves.json", "layers.json", "controller.json"
+MOMENTS = 50  # of a search at which a controller is looked at, at most about twice as many
 PACKAGES = ("tensorflow", "keras", "keras-tuner", "autokeras", "numpy")
 
 
@@ -92,6 +95,17 @@ def write_curves(folder: Path, history: keras.callbacks.History) -> None:
     """Keep what a trial reported after each epoch beside it."""
     curves = {name: [float(f"{value:.5g}") for value in values] for name, values in history.history.items()}
     write_atomically(folder / CURVES, json.dumps(curves), sync=False)
+
+
+def write_controller(folder: Path, oracle: Any, ended: int) -> None:
+    """Keep the probabilities of an oracle's controller, if it has one, after some of the trials that ended."""
+    network = getattr(getattr(oracle, "strategy", None), "network", None)
+    if not isinstance(network, ControllerNetwork) or ended % max(1, (oracle.max_trials or MOMENTS) // MOMENTS):
+        return
+    file = folder / CONTROLLER
+    known = [entry for entry in json.loads(file.read_text()) if entry["trials"] < ended] if file.exists() else []
+    record = {"probabilities": controller_probabilities(network, oracle.seed)}
+    write_atomically(file, json.dumps([*known, {"trials": ended, "record": record}]), sync=False)
 
 
 def write_layers(folder: Path, model: keras.Model) -> None:

@@ -24,7 +24,7 @@ from autonas_keras.tuners.network import Plan
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.scratch import pays, scratch_training, shares
 from autonas_keras.tuners.settings import Method
-from autonas_keras.tuners.story import write_curves
+from autonas_keras.tuners.story import write_controller, write_curves
 from autonas_keras.tuners.watching import Estimate, named
 
 PATIENCE = 10  # epochs without progress after which a trial ends, as in AutoKeras
@@ -122,6 +122,7 @@ class TrialTuner(SearchTuner):
     def on_trial_end(self, trial: Any) -> None:
         super().on_trial_end(trial)
         self.story.tick()
+        write_controller(self.project.path, self.oracle, len(self.oracle.end_order))
         self._tell_time_left()
         # Only now does the oracle know the result; a kill before this goes on from the checkpoints.
         shutil.rmtree(Path(self.get_trial_dir(trial.trial_id)) / "training", ignore_errors=True)

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from autonas_keras.oracles import RandomSearch, Reinforce
 from autonas_keras.reporting import TensorBoard, read_story
 from autonas_keras.reporting.page import report_page
 from autonas_keras.tasks import ImageClassifier
 from autonas_keras.training import checkpoint as checkpoint_module
 from autonas_keras.training import controller_probabilities
 from autonas_keras.tuners import Enas, base, trials
-from autonas_keras.tuners.story import Story
+from autonas_keras.tuners.story import Story, write_controller
 from tests.tasks.small import TINY, digits
 from tests.tuners.test_resume import Killed, dies
 
@@ -143,3 +144,23 @@ def test_the_probabilities_of_a_controller_are_those_of_its_draws() -> None:
     for column, (name, choice) in enumerate(controller.space.named.items()):
         shares = np.bincount(codes[:, column], minlength=len(choice.options)) / 4000
         np.testing.assert_allclose(found[name], shares, atol=0.04)
+
+
+def test_a_controller_that_trials_teach_is_looked_at_from_time_to_time(tmp_path: Path) -> None:
+    space = TINY.join({"cell_block_1": TINY})
+    oracle = Reinforce("val_accuracy", 200, seed=0, space=space)
+    oracle._set_project_dir(tmp_path, "search")
+    for number in range(8):
+        trial = oracle.create_trial("tuner")
+        oracle.update_trial(trial.trial_id, {"val_accuracy": number / 10})
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+        write_controller(tmp_path, oracle, number + 1)
+    write_controller(tmp_path, oracle, 4)  # gone on with after a kill
+    entries = json.loads((tmp_path / "controller.json").read_text())
+    assert [entry["trials"] for entry in entries] == [4]
+    assert set(entries[0]["record"]["probabilities"]) == set(space.named)
+    (mixture,) = read_story(tmp_path).mixtures
+    assert mixture.title == "controller" and len(mixture.values) == 1
+    write_controller(tmp_path, RandomSearch("val_accuracy", 9, seed=0, space=space), 9)
+    assert json.loads((tmp_path / "controller.json").read_text()) == entries
