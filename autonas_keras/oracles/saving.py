@@ -85,7 +85,7 @@ class DurableOracle(keras_tuner.Oracle):
                 trial = self._stopped()
                 self.tuner_ids.discard(tuner_id)
             else:
-                trial = super().create_trial(tuner_id)
+                trial = self._next_trial(tuner_id)
             if trial.status == STATUS.STOPPED and self.ongoing_trials:
                 # A trial under way may have to be run again, and the tuner that runs it may be gone by then.
                 trial.status = STATUS.IDLE
@@ -97,6 +97,10 @@ class DurableOracle(keras_tuner.Oracle):
         if trial.status == STATUS.IDLE:
             time.sleep(self.pause)
         return trial
+
+    def _next_trial(self, tuner_id: str) -> Any:
+        """The next trial, as KerasTuner makes it."""
+        return super().create_trial(tuner_id)
 
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Any:
         """Take in the metrics of a trial."""

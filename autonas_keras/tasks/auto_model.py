@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from autokeras.engine.node import Node
 from autokeras.engine.tuner import AutoTuner
 
 from autonas_keras.blocks import DEFAULTS, Graph, Merge, RegressionHead, default_block, searched_block
-from autonas_keras.evaluation import LatencyTable, check_limits
+from autonas_keras.evaluation import LatencyTable, Proxy, ProxyReport, check_limits
 from autonas_keras.oracles import distributed
 from autonas_keras.spaces import Space
 from autonas_keras.tasks import convert
@@ -34,11 +35,13 @@ from autonas_keras.tuners import (
     Project,
     SearchTuner,
     Specialized,
+    TrialTuner,
     check_time_limit,
     choose,
     read_choice,
     write_choice,
 )
+from autonas_keras.tuners.warm_start import warm_start as read_warm_start
 
 
 class AutoModel(Results, auto_model.AutoModel):
@@ -64,6 +67,7 @@ class AutoModel(Results, auto_model.AutoModel):
         limits: Upper bounds of "params", "flops" and, with a table in ``latency``, "latency_ms" of a network.
         latency: The ``LatencyTable`` of the network that is built around the only searched block: of its space, and of
             images of its input.
+        warm_start: Folder of an earlier search on the same space, of other data or sizes, to start from; it is only read.
         **settings: Settings of the method, such as ``search_epochs=30``.
 
     Raises:
@@ -87,6 +91,7 @@ class AutoModel(Results, auto_model.AutoModel):
         space: str | Space | None = None,
         limits: Mapping[str, float] | None = None,
         latency: LatencyTable | None = None,
+        warm_start: str | Path | None = None,
         **settings: Any,
     ) -> None:
         # Not AutoKeras's __init__: it seeds NumPy's global generator, and takes seed 0 for none.
@@ -148,6 +153,7 @@ class AutoModel(Results, auto_model.AutoModel):
             seed = self._project.read().get("seed", int(np.random.default_rng().integers(2**31)))
         self.seed = int(seed)
         self._latency, self._oracle = latency, {"objective": objective, "max_trials": max_trials}
+        self._warm_start = None if warm_start is None else str(warm_start)
         self._make_tuner(method, graph)
 
     def _make_tuner(self, method: Method, graph: Graph) -> None:
@@ -158,6 +164,7 @@ class AutoModel(Results, auto_model.AutoModel):
             "limits": self.limits,
             "objective": objective if isinstance(objective, str) else repr(objective),
             "seed": self.seed,
+            "warm_start": self._warm_start,
         }
         if self._latency is not None:
             self._facts["latency"] = {"scale": self._latency.conditions.scale, **self._latency.milliseconds}
@@ -167,6 +174,8 @@ class AutoModel(Results, auto_model.AutoModel):
             hypermodel=graph, project=self._project, limits=self.limits, seed=self.seed, **self._oracle
         )
         self.tuner.latency = self._latency
+        if self._warm_start is not None and not self._is_worker:
+            self.tuner.earlier = read_warm_start(self._warm_start, self._project, method.name)
 
     def _decide(self, data: convert.TrainingData, time_limit: float | None, verbose: Any) -> None:
         """Take the method that suits the data, the machine and the time, where none was named."""
@@ -263,14 +272,8 @@ class AutoModel(Results, auto_model.AutoModel):
             self._own_tuner("time_limit")
         if self._is_worker:
             self._join()
-        data = convert.training_data(self, x, y, validation_split, validation_data)
-        self._targets = data.targets
-        if isinstance(self.tuner, SearchTuner):
-            self._decide(data, time_limit, verbose)
-        self._set_units(data.targets)
-        self._set_features()
-        self._analyze_data((data.x, data.y))
-        self._build_hyper_pipeline()
+        decide = partial(self._decide, time_limit=time_limit, verbose=verbose)
+        data = self._read(x, y, validation_split, validation_data, decide)
         split = 0.0 if validation_data is not None else float(validation_split)
         if not isinstance(self.tuner, SearchTuner):
             return self.tuner.search(
@@ -299,6 +302,25 @@ class AutoModel(Results, auto_model.AutoModel):
                 verbose=verbose,
                 batch_size=batch_size,
             )
+
+    def _read(
+        self,
+        x: Any,
+        y: Any,
+        validation_split: float,
+        validation_data: Any,
+        decide: Callable[[convert.TrainingData], None] | None = None,
+    ) -> convert.TrainingData:
+        """The data as networks take it; ``decide`` may choose the method by it, and the graph learns its shapes."""
+        data = convert.training_data(self, x, y, validation_split, validation_data)
+        self._targets = data.targets
+        if decide is not None and isinstance(self.tuner, SearchTuner):
+            decide(data)
+        self._set_units(data.targets)
+        self._set_features()
+        self._analyze_data((data.x, data.y))
+        self._build_hyper_pipeline()
+        return data
 
     def _set_units(self, targets: Sequence[Labels | Numbers]) -> None:
         for head, target in zip(self._heads, targets, strict=True):
@@ -351,6 +373,61 @@ class AutoModel(Results, auto_model.AutoModel):
             outputs=[[] for _ in self._heads],
         )
         self.tuner.hypermodel.hyper_pipeline = self.tuner.hyper_pipeline
+
+    def validate_proxy(
+        self,
+        x: Any,
+        y: Any = None,
+        proxy: Proxy | None = None,
+        n: int = 10,
+        epochs: int | None = None,
+        batch_size: int = 32,
+        callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        validation_split: float = 0.2,
+        validation_data: Any = None,
+        verbose: Any = 0,
+    ) -> ProxyReport:
+        """Train random architectures on a proxy and in full: how well the proxy ranks them, and what it saves.
+
+        It changes nothing in the search. Called again with the same data, also after a kill, it goes on where it was.
+
+        Args:
+            x: Inputs as in ``fit``.
+            y: Targets as in ``fit``.
+            proxy: The proxy; that of the method when None.
+            n: Architectures; of ten, a correlation is known to some 0.3.
+            epochs: Epochs of a full training, as in ``fit``.
+            batch_size: Samples in a batch.
+            callbacks: Keras callbacks for the trainings.
+            validation_split: Share of the samples to compare networks on.
+            validation_data: x and y to compare networks on instead.
+            verbose: 0, 1 or 2, as in keras.Model.fit.
+
+        Returns:
+            The report; print it for one sentence.
+
+        Raises:
+            ValueError: When there is no proxy, nothing follows one of its settings, or ``n`` is less than 3.
+            TypeError: When the tuner does not train one network per architecture.
+        """
+        tuner = self._own_tuner()
+        if not isinstance(tuner, TrialTuner):
+            raise TypeError(
+                f'Expected a tuner that trains one network per architecture, such as "random", got {tuner.method.name!r}.'
+            )
+        proxy = proxy or tuner.method.proxy
+        if proxy is None:
+            raise ValueError("Expected a proxy, got none; pass proxy=ank.Proxy(epochs=3), say.")
+        if check_batch_size(n, "n") < 3:
+            raise ValueError(f"Expected n of 3 or more for a rank correlation, got {n}.")
+        data = self._read(x, y, validation_split, validation_data)
+        split = 0.0 if validation_data is not None else float(validation_split)
+        fit = {"epochs": epochs, "batch_size": check_batch_size(batch_size), "validation_split": split}
+        return tuner.validate_proxy(
+            proxy, n, {**self._facts, "data": self._describe(data, split), "fit": fit},
+            x=data.x, y=data.y, epochs=epochs, callbacks=callbacks, validation_data=data.validation,
+            validation_split=split, verbose=verbose, batch_size=batch_size,
+        )  # fmt: skip
 
     # Use
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from autonas_keras.layers import faster_training
 from autonas_keras.training.bilevel import BilevelModel
 from autonas_keras.training.checkpoint import TrainingCheckpoint
+from autonas_keras.training.median import MedianStopping
 from autonas_keras.training.paths import PathModel
 from autonas_keras.training.sampling import Sampling
 from autonas_keras.training.stream import Data, batches, steps_per_epoch
@@ -31,6 +32,7 @@ def fit_resumable(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: Any = 1,
     augment: Callable[[Any, tf.Tensor], Any] | None = None,
+    until: int | None = None,
 ) -> keras.callbacks.History:
     """Train a compiled model; called again with the same ``directory`` it goes on after the last finished epoch.
 
@@ -45,6 +47,7 @@ def fit_resumable(
         callbacks: Keras callbacks.
         verbose: As in keras.Model.fit.
         augment: Function of a batch of x and a seed, such as ``Augment``.
+        until: Epoch to pause after, for a later call with the same ``directory`` that trains on; None for the last one.
 
     Returns:
         The history of all epochs.
@@ -57,7 +60,7 @@ def fit_resumable(
         return batches(train, batch_size, seed, first, augment=augment)
 
     with faster_training(model):
-        return _fit(model, train, stream, steps, epochs, checkpoint, callbacks, verbose, validation, batch_size)
+        return _fit(model, train, stream, steps, epochs, checkpoint, callbacks, verbose, validation, batch_size, until)
 
 
 def fit_bilevel(
@@ -263,14 +266,16 @@ def _fit(
     verbose: Any,
     validation: Data | None = None,
     batch_size: int = 32,
+    until: int | None = None,
 ) -> keras.callbacks.History:
     done = checkpoint.restore() if checkpoint else 0
+    last = epochs if until is None else min(until, epochs)
     history = keras.callbacks.History()
-    if done < epochs and not (checkpoint and checkpoint.finished(epochs)):
+    if done < last and not (checkpoint and checkpoint.finished(epochs)):
         build_metrics(model, train)
         history = model.fit(
             stream(done),
-            epochs=epochs,
+            epochs=last,
             initial_epoch=done,
             steps_per_epoch=steps,
             shuffle=False,
@@ -278,7 +283,7 @@ def _fit(
             callbacks=[*callbacks, *([_Patience(callbacks, checkpoint), checkpoint] if checkpoint else [])],
             verbose=verbose,
         )
-        if checkpoint:
+        if checkpoint and last == epochs:
             checkpoint.finish(epochs)
     if checkpoint:
         history.history = checkpoint.history()
@@ -287,11 +292,11 @@ def _fit(
 
 
 class _Patience(keras.callbacks.Callback):
-    """Lets early stopping know, in a training that goes on, the epochs that came before."""
+    """Lets callbacks that stop a training know, in a training that goes on, the epochs that came before."""
 
     def __init__(self, callbacks: Sequence[keras.callbacks.Callback], checkpoint: TrainingCheckpoint) -> None:
         super().__init__()
-        self.stoppings = [c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping)]
+        self.stoppings = [c for c in callbacks if isinstance(c, (keras.callbacks.EarlyStopping, MedianStopping))]
         self.logs = list(checkpoint.logs)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autonas_keras.spaces import close_names
+from autonas_keras.tuners.asha import Asha, AshaTuner
 from autonas_keras.tuners.auto import Choice, Facts, choose, read_choice, write_choice
 from autonas_keras.tuners.base import SearchTuner
 from autonas_keras.tuners.clock import Clock, check_time_limit
@@ -41,6 +42,7 @@ METHODS = (
     Greedy,
     Bayesian,
     Hyperband,
+    Asha,
     Published,
 )
 TUNERS: dict[str, type[Method]] = {method.name: method for method in METHODS}
@@ -66,6 +68,8 @@ def get_method(tuner: str | Method | type[Method], **settings: object) -> Method
 
 __all__ = [
     "TUNERS",
+    "Asha",
+    "AshaTuner",
     "Bayesian",
     "BigNas",
     "Choice",

@@ -15,7 +15,8 @@ from autokeras.nodes import ImageInput
 
 from autonas_keras.blocks import Graph
 from autonas_keras.files import write_atomically
-from autonas_keras.spaces import CellSpace, MobileSpace
+from autonas_keras.layers import has_function
+from autonas_keras.spaces import CellSpace, MobileSpace, Space
 from autonas_keras.tuners.timed import enough_epochs
 
 FILE = "choice.json"
@@ -33,7 +34,8 @@ class Facts:
     Attributes:
         samples: Samples to learn from.
         image: (height, width, channels) of the images, None when no input is one.
-        searched: Kinds of the searched blocks' spaces: "cells", "mobile" or "other".
+        searched: Kinds of the searched blocks' spaces: "mixed" where a search by gradient can mix them, "mobile" or
+            "other".
         free: Whether the space may be chosen too, since nobody said it.
         time_limit: Seconds, None without a limit.
         cores: Processor cores that this process may use.
@@ -56,12 +58,11 @@ class Facts:
             array.shape[1:] for node, array in zip(graph.inputs, arrays, strict=False) if isinstance(node, ImageInput)
         ]
         shape = (*shapes[0], 1)[:3] if shapes else None
-        kinds = {CellSpace: "cells", MobileSpace: "mobile"}
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return cls(
             samples=len(arrays[0]),
             image=None if shape is None else tuple(int(size) for size in shape),
-            searched=tuple(kinds.get(type(block.space), "other") for block in graph.searched),
+            searched=tuple(_kind(block.space) for block in graph.searched),
             free=free,
             time_limit=time_limit,
             cores=cores,
@@ -90,8 +91,8 @@ def choose(facts: Facts) -> Choice:
     if not facts.searched:
         return Choice("greedy", None, "the graph has no block whose cells are searched, only hyperparameters")
     if facts.time_limit is None:
-        if "other" not in facts.searched and "mobile" not in facts.searched:
-            return Choice("darts", None, "no time limit is set, and a search by gradient takes the fewest networks")
+        if set(facts.searched) == {"mixed"}:
+            return Choice("darts", None, "no time limit is set, and a search by gradient trains one supernet only")
         method = "bignas" if set(facts.searched) == {"mobile"} else "spos"
         return Choice(method, None, "no time limit is set, and the space has no mixture to search by gradient")
     said = (
@@ -115,10 +116,16 @@ def choose(facts: Facts) -> Choice:
     kinds = set(facts.searched)
     if trainings < SEARCHED or facts.time_limit < 120:
         return Choice("published", None, f"{there}; that is better spent on one network than on a search")
-    if kinds == {"cells"}:
+    if kinds == {"mixed"}:
         return Choice("darts", None, f"{there}; enough for a search by gradient and a final training")
     method = "bignas" if kinds == {"mobile"} else "spos"
     return Choice(method, None, f"{there}; enough for a search by shared weights and a final training")
+
+
+def _kind(space: Space) -> str:
+    if isinstance(space, CellSpace) or has_function(space):
+        return "mixed"
+    return "mobile" if isinstance(space, MobileSpace) else "other"
 
 
 def _machine(facts: Facts) -> str:

@@ -24,7 +24,7 @@ def check_time_limit(value: Any) -> float:
         ValueError: When it is not a positive number of seconds.
     """
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not value > 0:  # NaN is not above anything
+    if not number or not 0 < value < math.inf:  # NaN is neither
         raise ValueError(f"Expected time_limit to be a positive number of seconds, got {value!r}.")
     return float(value)
 

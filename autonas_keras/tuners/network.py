@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from autokeras.nodes import ImageInput
 
 from autonas_keras.blocks import IMAGES, CellBlock, ClassificationHead, Graph, Network, Recipe, alone
 from autonas_keras.blocks.isolation import fresh_names, own_randomness
+from autonas_keras.evaluation import Proxy
 from autonas_keras.layers import DropPath, copy_weights
 from autonas_keras.training import Pace, fit_resumable, steps_per_epoch
 from autonas_keras.tuners.settings import Method
@@ -38,6 +39,9 @@ class Plan:
         callbacks: Keras callbacks.
         verbose: As in keras.Model.fit.
         regularise: Whether drop-path, auxiliary head and cutout may be used.
+        until: Epoch to pause after, to be trained on from the checkpoints later; None for the last one.
+        proxy: What makes the training cheaper than a full one, or None.
+        begin: Called with the network before it is trained, to give it other weights.
         pace: Ends the training in time, with its learning rate; None trains all epochs.
     """
 
@@ -50,7 +54,15 @@ class Plan:
     callbacks: Sequence[keras.callbacks.Callback] = ()
     verbose: Any = 1
     regularise: bool = True
+    until: int | None = None
+    proxy: Proxy | None = None
+    begin: Callable[[keras.Model], Any] | None = None
     pace: Pace | None = None
+
+    def network(self) -> Network:
+        """How searched blocks are built."""
+        sizes = {} if self.proxy is None else self.proxy.sizes()
+        return Network(cells=self.method.cells, channels=self.method.channels, **sizes)
 
     def compiled_with(
         self, samples: Any, recipe: Recipe = IMAGES, method: Method | None = None
@@ -82,10 +94,12 @@ def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, ke
     rate = rate if any(isinstance(block, CellBlock) for block in graph.searched) else 0.0
     weight = (0.4 if large else 0.0) if plan.method.auxiliary is None else plan.method.auxiliary
     special = plan.regularise and bool(rate or (weight and _takes_auxiliary(graph)))
-    network = Network(cells=plan.method.cells, channels=plan.method.channels)
+    network = plan.network()
     with own_randomness(plan.seed), graph.building(network):
         plain = graph.assemble(hp)
     adapt(plain, x)
+    if plan.begin is not None:
+        plan.begin(plain)
     model, callbacks = plain, plan.all_callbacks()
     if special:
         drop_path = DropPath(0.0, plan.seed) if rate else None
@@ -111,6 +125,7 @@ def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, ke
         callbacks=callbacks,
         verbose=plan.verbose,
         augment=plan.method.augmentation(image_shape(graph), large),
+        until=plan.until,
     )
     if model is not plain:
         copy_weights(model, plain)

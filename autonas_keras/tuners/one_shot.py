@@ -314,6 +314,8 @@ class OneShotTuner(SharedTuner):
             weight_decay=method.search_weight_decay,
             **self.graph.compile_arguments(),
         )
+        if self.earlier is not None:
+            self.earlier.give_weights(model)
         return model
 
     def _paths(self) -> int:
@@ -339,7 +341,8 @@ class SposTuner(OneShotTuner):
 
     def _search(self, judge: Judge) -> tuple[Architecture, list[dict[str, Any]]]:
         strategy = evolution(self.graph.space, self.method.population_size, self.seed, self._limited())
-        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"], self.search_left, self._costs_of)
+        left = self._judging_left
+        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"], left, self._costs_of)
 
 
 class EnasTuner(OneShotTuner):
@@ -349,6 +352,8 @@ class EnasTuner(OneShotTuner):
         method = self.method
         warmup = epochs // 5 if method.warmup_epochs is None else method.warmup_epochs
         self._controller = method.controller(self.graph.space, self.seed)
+        if self.earlier is not None and "parameters" in (self.earlier.state or {}):
+            self._controller.begin([], self.earlier.state)
         x, y = self._judged()
         size = min(method.search_batch_size, len(tree.flatten(x)[0]))
         judge = InheritedScore(model, None, (x, y), size)
@@ -370,7 +375,8 @@ class EnasTuner(OneShotTuner):
         # A training that had ended before a kill does not call back.
         self._learning.restore(self._epochs)
         drawn = Drawn(self._controller, self.seed, **self._limited())
-        return judged(drawn, judge, self.method.samples, self._fit["verbose"], self.search_left, self._costs_of)
+        left = self._judging_left
+        return judged(drawn, judge, self.method.samples, self._fit["verbose"], left, self._costs_of)
 
 
 class Drawn(Strategy):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
 from autonas_keras.blocks import IMAGES, TABLES, Graph, Recipe
+from autonas_keras.evaluation import Proxy
 from autonas_keras.spaces import close_names
 from autonas_keras.training import Augment
 from autonas_keras.tuners.project import Project
@@ -141,4 +142,6 @@ def _number(value: Any) -> bool:
 def _plain(value: Any) -> Any:
     if isinstance(value, Augment):
         return {entry.name: getattr(value, entry.name) for entry in fields(value)}
+    if isinstance(value, Proxy):
+        return value.facts()
     return list(value) if isinstance(value, tuple) else value

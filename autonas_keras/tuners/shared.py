@@ -53,6 +53,7 @@ class SharedTuner(SupernetTuner):
 
     method: Any
     _shared: SharedWeights | None = None
+    _judging_left: Callable[[], float] = staticmethod(lambda: math.inf)
 
     # While the search runs
 
@@ -61,9 +62,12 @@ class SharedTuner(SupernetTuner):
         return self._shared.costs.of(architecture)
 
     def training_left(self) -> Callable[[], float]:
-        """Gives the seconds that are left for the supernet; a quarter of the time of the search goes to what follows."""
-        left = self.search_left()
-        return partial(self._seconds_to, 0.25 * left if self.clock is not None else 0.0)
+        """Gives the seconds that are left for the supernet; the rest goes to judging, and to finalists if there are any."""
+        if self.clock is None:
+            return self.search_left
+        left, finale = self.search_left(), getattr(self.method, "finalists", 1) > 1
+        self._judging_left = partial(self._seconds_to, 0.3 * left if finale else 0.0)
+        return partial(self._seconds_to, (0.55 if finale else 0.25) * left)
 
     def _keep(self, model: PathModel, x: Any) -> SharedWeights:
         """Keep a trained supernet, and the images that its networks are judged on."""

@@ -17,7 +17,7 @@ from autonas_keras.files import write_atomically
 from autonas_keras.strategies.lstm import ControllerNetwork
 from autonas_keras.training import controller_probabilities
 
-STORY, CURVES, LAYERS, CONTROLLER = "story.json", "curves.json", "layers.json", "controller.json"
+STORY, LAYERS, CONTROLLER = "story.json", "layers.json", "controller.json"
 MOMENTS = 50  # of a search at which a controller is looked at, at most about twice as many
 PACKAGES = ("tensorflow", "keras", "keras-tuner", "autokeras", "numpy")
 
@@ -89,12 +89,6 @@ def spaces_of(graph: Graph) -> dict[str, Any]:
         block.name: {"class": type(block.built_space).__name__, "config": block.built_space.get_config()}
         for block in graph.searched
     }
-
-
-def write_curves(folder: Path, history: keras.callbacks.History) -> None:
-    """Keep what a trial reported after each epoch beside it."""
-    curves = {name: [float(f"{value:.5g}") for value in values] for name, values in history.history.items()}
-    write_atomically(folder / CURVES, json.dumps(curves), sync=False)
 
 
 def write_controller(folder: Path, oracle: Any, ended: int) -> None:

@@ -51,7 +51,10 @@ class Timed:
     graph: Graph
     limits: Mapping[str, float]
     project: Project
+    _finished: bool
     _fit: dict[str, Any]
+    _data: Any
+    _validation: Any
     _speed: tuple[float, float] | None = None  # multiply-adds of a network, and its seconds a sample
     _longest = 0.0  # seconds of the longest trial
     _slow = False  # whether the start of a training takes too long for a second one
@@ -59,7 +62,7 @@ class Timed:
     @contextmanager
     def limited(self, limit: float | None, start: float) -> Iterator[None]:
         """Keep a limit of seconds inside, counted from ``start`` of the monotonic clock; None keeps none."""
-        if limit is None:
+        if limit is None or self._finished:
             yield
             return
         self.clock = Clock(limit, None if distributed.role() == "worker" else self.project.path, start)
@@ -76,8 +79,18 @@ class Timed:
         return nullcontext() if self.clock is None else self.clock.phase(name)
 
     def search_left(self) -> float:
-        """Seconds that are left for the search, without end when there is no limit."""
-        return math.inf if self.clock is None else self.clock.left(self.search_share)
+        """Seconds that are left for the search, without end when there is no limit.
+
+        It may take more than its share when the final training, of a size that is known, does not need the rest.
+        """
+        if self.clock is None:
+            return math.inf
+        left = self.clock.left(self.search_share)
+        if self._speed is None or self.sizes_are_free():
+            return left
+        samples = len(tree.flatten(self._data)[0]) + len(tree.flatten(self._validation)[0])
+        needed = 1.2 * self._final_epochs(samples) * samples * self._speed[1] + START
+        return max(left, self.clock.final_left() - needed)
 
     @property
     def hasty(self) -> bool:
@@ -175,13 +188,18 @@ class Timed:
         if self.clock is None:
             return plan
         clock, samples = self.clock, len(tree.flatten(data[0])[0])
-        if self._fit["free_epochs"] and image_shape(self.graph) is not None:
-            plan = replace(plan, epochs=max(plan.epochs, 2 * enough_epochs(samples)))
+        plan = replace(plan, epochs=self._final_epochs(samples))
         if self.sizes_are_free() and not self.hasty:
             sizes = clock.plan("final", lambda: self._suited(plan, hp, data, samples))
             if sizes:
                 plan = replace(plan, method=replace(plan.method, **sizes))
         return replace(plan, pace=Pace(clock.final_left, clock.gone("final")))
+
+    def _final_epochs(self, samples: int) -> int:
+        """Epochs of the final training at most: of images more than without a limit, where nobody said them."""
+        epochs = self._fit["epochs"]
+        free = self._fit["free_epochs"] and image_shape(self.graph) is not None
+        return max(epochs, 2 * enough_epochs(samples)) if free else epochs
 
     def sizes_are_free(self) -> bool:
         """Whether the final network may be of another depth and width: nobody said them, and no limit counts them."""
