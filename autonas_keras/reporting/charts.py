@@ -99,7 +99,7 @@ class Chart:
             f'<text class="label" x="{middle_x}" y="{HEIGHT - 5}" text-anchor="middle">{escape(self.x)}</text>'
         )
         found.append(
-            f'<text class="label" transform="translate(13 {middle_y}) rotate(-90)" text-anchor="middle">'
+            f'<text class="label up" transform="translate(13 {middle_y}) rotate(-90)" text-anchor="middle">'
             f"{escape(self.y)}</text>"
         )
         return "".join(found)

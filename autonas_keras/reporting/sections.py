@@ -200,10 +200,10 @@ def trust_section(story: Story) -> Html:
     for trust in story.trusts:
         pairs = [(cheap, full) for _, cheap, full in trust.pairs]
         found = rank_correlation(pairs)
-        told = f"{plural(len(pairs), 'network')} judged by {trust.measure} and trained in full."
+        told = f"{plural(len(pairs), 'network')} were judged by {trust.measure} and trained in full."
         if found is not None:
-            verdict = "well" if found >= 0.8 else "roughly" if found >= 0.5 else "hardly"
-            told += f" Spearman's rank correlation is {found:.2f}: the cheap measure {verdict} ranks them as full training does."
+            verdict = "much" if found >= 0.8 else "roughly" if found >= 0.5 else "not"
+            told += f" Spearman's rank correlation is {found:.2f}: the cheap measure ranks them {verdict} as full training does."
         texts = [f"{name or 'a network'}: {number(cheap)}, in full {number(full)}" for name, cheap, full in trust.pairs]
         chart = Chart(told, "cheap", "in full", [Dots(pairs, "frontdot", texts)], robust=False)
         parts += [paragraph(told), charts(figure(chart, "Cheap against full"))]

@@ -89,7 +89,7 @@ def test_the_page_tells_what_the_files_say(large: Path) -> None:
     best = max((t for t in story.trials if t.score is not None), key=lambda t: t.score or 0)
     text = outline(report_page(story)).text
     assert story.best is best and f"{best.score:.4f}" in text and f"{best.costs['params']:,.0f}" in text
-    assert "50 of 2,000 trials" in text and "loss was nan" in text and "20 networks judged by" in text
+    assert "50 of 2,000 trials" in text and "loss was nan" in text and "20 networks were judged by" in text
     assert "21 h 15 min" in text and "rank correlation is 0.9" in text
 
 
