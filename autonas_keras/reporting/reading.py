@@ -33,7 +33,7 @@ def read_story(folder: str | os.PathLike[str]) -> Story:
     Raises:
         FileNotFoundError: When there is no such folder.
     """
-    folder = Path(folder)
+    folder = Path(folder).absolute()
     if not folder.is_dir():
         raise FileNotFoundError(
             f"Expected the folder of a search, got {folder}; pass directory/project_name of the task."

@@ -69,7 +69,11 @@ class Story:
             self._phase = None
 
     def _read(self) -> dict[str, Any]:
-        return json.loads(self._file.read_text()) if self._file.exists() else {}
+        try:
+            found = json.loads(self._file.read_text())
+        except (FileNotFoundError, ValueError):  # notes that are broken must not end a search
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def _write(self, known: dict[str, Any]) -> None:
         write_atomically(self._file, json.dumps(known, indent=1), sync=False)
@@ -80,7 +84,14 @@ def versions() -> dict[str, str]:
     found = {"python": sys.version.split()[0]}
     # A checkout need not be installed to be used, and knows its version all the same.
     found["autonas_keras"] = str(getattr(sys.modules.get("autonas_keras"), "__version__", "unknown"))
-    return found | {name: metadata.version(name) for name in PACKAGES}
+    return found | {name: _version(name) for name in PACKAGES}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # on the path, not installed
+        return "unknown"
 
 
 def spaces_of(graph: Graph) -> dict[str, Any]:
@@ -109,7 +120,7 @@ def write_layers(folder: Path, model: keras.Model) -> None:
             "name": layer.name,
             "type": type(layer).__name__,
             "shape": [list(output.shape[1:]) for output in keras.tree.flatten(layer.output)],
-            "params": layer.count_params(),
+            "params": layer.count_params() if layer.built else 0,
         }
         for layer in model.layers
     ]

@@ -171,8 +171,9 @@ def test_the_command_writes_the_page_and_names_what_it_lacks(
 ) -> None:
     folder = write_project(tmp_path / "runs" / "digits", 3)
     monkeypatch.chdir(tmp_path)
-    main(["report", str(folder)])
-    assert "<h1>digits</h1>" in (tmp_path / "digits.html").read_text()
+    main(["report", "runs/digits"])
+    page = (tmp_path / "digits.html").read_text()
+    assert "<h1>digits</h1>" in page and "3 trials" in page and "Learning curves" in page
     main(["report", str(folder), "--output", "other.htm"])
     assert capsys.readouterr().out.split() == ["digits.html", "other.htm"]
     for arguments, words in (
