@@ -15,6 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     demo.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
     demo.add_argument("--seeds", type=int, default=1, help="how many seeds, from --seed on (default 1)")
     demo.add_argument("--directory", default="demo", help="where the results go, and a search goes on (default demo)")
+    demo.add_argument("--quick", action="store_true", help="a few epochs only, to see that all of it works")
     report = commands.add_parser("report", help="write the story of a search, also of one under way, as a page")
     report.add_argument("directory", help="the folder of the search, directory/project_name of the task; only read")
     report.add_argument("--output", help="where the page goes (default: name of the folder, .html, in this folder)")
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     from autonas_keras.demo import run
 
-    run(range(options.seed, options.seed + options.seeds), options.directory)
+    run(range(options.seed, options.seed + options.seeds), options.directory, quick=options.quick)
 
 
 def _report(parser: argparse.ArgumentParser, directory: str, output: str | None) -> None:
