@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from autonas_keras import spaces
 from autonas_keras.oracles.failures import reason
 from autonas_keras.reporting.mixtures import read_mixtures
 from autonas_keras.reporting.story import COSTS, Candidate, Curves, Story, Trial, Trust
-from autonas_keras.spaces import CellSpace, ChainSpace, JoinedSpace, MacroSpace, MobileSpace, Space
+from autonas_keras.spaces import CellSpace, JoinedSpace, Space
 
 SPACE_CLASSES: dict[str, type[Space]] = {
-    kind.__name__: kind for kind in (CellSpace, ChainSpace, MacroSpace, MobileSpace)
+    name: kind for name, kind in vars(spaces).items() if isinstance(kind, type) and issubclass(kind, Space)
 }
 NOTES = ("record", "seconds")  # what the entry of an epoch holds beside its logs
 PHASES = ("declare", "search", "final")
