@@ -7,7 +7,7 @@ PYTEST_ARGS ?= -n auto --dist worksteal
 SELECTION := $(if $(SLOW),,-m 'not slow')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest check bench bench-strategies bench-sharing bench-tabular-text clean
+.PHONY: help demo test test-lowest check bench bench-strategies bench-sharing bench-tabular-text bench-time clean
 
 help:
 	@echo "make demo             search and train on handwritten digits, compare with two baselines"
@@ -16,6 +16,7 @@ help:
 	@echo "make check            lint, format, types, direction of imports"
 	@echo "make bench ROW=name   one row of benchmarks/, appended to benchmarks/results/name.csv; without ROW: the list"
 	@echo "make bench-strategies ROW=name [STRATEGY=\"evolution predictor\"]  strategies on published tables, and their steps' cost"
+	@echo "make bench-time ROW=name      one row that gives each side the same wall-clock; without ROW: the list"
 	@echo "make bench-sharing ROW=name   one row on supernets and their networks; without ROW: the list"
 	@echo "make bench-tabular-text ROW=name   one row on texts or tables beside scikit-learn; without ROW: the list"
 
@@ -55,6 +56,9 @@ bench-sharing: $(VENV)/.installed
 
 bench-tabular-text: $(VENV)/.installed
 	@$(VENV)/bin/python -m benchmarks.tabular_text $(ROW) $(BENCH_ARGS)
+
+bench-time: $(VENV)/.installed
+	@$(VENV)/bin/python -m benchmarks.time $(ROW) $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) $(VENV_LOWEST) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

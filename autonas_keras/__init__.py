@@ -45,7 +45,7 @@ from autonas_keras.blocks import (
     TextInput,
     XceptionBlock,
 )
-from autonas_keras.evaluation import LatencyTable
+from autonas_keras.evaluation import LatencyTable, Proxy
 from autonas_keras.layers import register_operation
 from autonas_keras.spaces import Architecture
 from autonas_keras.strategies import search
@@ -83,6 +83,7 @@ __all__ = [
     "Merge",
     "MobileBlock",
     "Normalization",
+    "Proxy",
     "RNNBlock",
     "RecurrentBlock",
     "RegressionHead",

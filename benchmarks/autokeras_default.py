@@ -56,10 +56,10 @@ def set_io_shapes(graph: Graph, shapes: Any) -> None:
 original = Graph.set_io_shapes
 
 
-def autokeras(data: Data, seed: int, seconds: float) -> dict[str, Any]:
-    """As many trials of ``autokeras.ImageClassifier`` with its defaults as fit into ``seconds``, tested."""
+def autokeras(data: Data, seed: int, seconds: float, task: Any = ak.ImageClassifier) -> dict[str, Any]:
+    """As many trials of a task of AutoKeras with its defaults as fit into ``seconds``, tested."""
     with tempfile.TemporaryDirectory() as folder, mock.patch.object(Graph, "set_io_shapes", set_io_shapes):
-        clf = ak.ImageClassifier(directory=folder, max_trials=1000, seed=seed)
+        clf = task(directory=folder, max_trials=1000, seed=seed)
         deadline = Deadline(seconds)
         start = time.perf_counter()
         try:

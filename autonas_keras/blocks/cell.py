@@ -12,6 +12,7 @@ from autonas_keras.layers import cell_network
 from autonas_keras.spaces import Architecture, CellSpace, Space
 
 SMALL = 16  # pixels of a side up to which three cells see all of an image
+FEWEST = 3  # cells of a shallower network: of fewer, none may be normal
 
 
 @keras.utils.register_keras_serializable(package="autonas_keras")
@@ -37,6 +38,7 @@ class CellBlock(SearchedBlock):
     space_class: ClassVar[type[Space]] = CellSpace
     kind: ClassVar[str] = "cells"
     sizes: ClassVar[tuple[str, ...]] = ("cells", "channels")
+    factors: ClassVar[tuple[str, ...]] = ("width", "depth")
 
     def __init__(
         self,
@@ -54,7 +56,11 @@ class CellBlock(SearchedBlock):
         if cells is None and not self.sized and self.input_shape is not None:
             few, some = (3, 9) if self.space.topology == "dense" else (3, 5)
             cells = min(self.space.cells, few if max(self.input_shape[:2]) <= SMALL else some)
-        return self.space.resized(cells, self.network.channels)
+        space = self.space.resized(cells, self.network.channels)
+        if self.network.depth == self.network.width == 1:
+            return space
+        shallow = min(space.cells, max(FEWEST, round(space.cells * self.network.depth)))
+        return space.resized(shallow, self.scaled(space.channels, self.network.width))
 
     def _build_network(self, x: Any, architecture: Architecture) -> Any:
         cells = {kind: self.space.cell(architecture, kind) for kind in self.space.cell_types}

@@ -35,6 +35,7 @@ class ChainBlock(SearchedBlock):
     space_class: ClassVar[type[Space]] = ChainSpace
     kind: ClassVar[str] = "chains"
     sizes: ClassVar[tuple[str, ...]] = ("channels",)
+    factors: ClassVar[tuple[str, ...]] = ("width",)
 
     def __init__(
         self,
@@ -48,8 +49,8 @@ class ChainBlock(SearchedBlock):
     @property
     def built_space(self) -> ChainSpace:
         """The space with the width of the network that is built."""
-        channels = self.network.channels
-        return self.space if channels is None else self.space.resized(channels / self.space.stem)
+        factor = self.network.width * (self.network.channels or self.space.stem) / self.space.stem
+        return self.space if factor == 1 else self.space.resized(factor)
 
     def _factor(self, side: int) -> int:
         if self.sized:

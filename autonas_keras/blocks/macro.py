@@ -35,6 +35,7 @@ class MacroBlock(SearchedBlock):
     space_class: ClassVar[type[Space]] = MacroSpace
     kind: ClassVar[str] = "layers with skip inputs"
     sizes: ClassVar[tuple[str, ...]] = ("channels",)
+    factors: ClassVar[tuple[str, ...]] = ("width",)
 
     def __init__(
         self,
@@ -48,8 +49,8 @@ class MacroBlock(SearchedBlock):
     @property
     def built_space(self) -> MacroSpace:
         """The space with the width of the network that is built."""
-        channels = self.network.channels
-        return self.space if channels is None else self.space.resized(channels / self.space.channels)
+        factor = self.network.width * (self.network.channels or self.space.channels) / self.space.channels
+        return self.space if factor == 1 else self.space.resized(factor)
 
     def _factor(self, side: int) -> int:
         if self.sized:

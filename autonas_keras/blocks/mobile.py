@@ -36,6 +36,7 @@ class MobileBlock(SearchedBlock):
 
     space_class: ClassVar[type[Space]] = MobileSpace
     kind: ClassVar[str] = "mobile networks"
+    factors: ClassVar[tuple[str, ...]] = ("width",)
 
     def __init__(
         self,
@@ -75,4 +76,9 @@ class MobileBlock(SearchedBlock):
         return max(1, side // LARGEST) if self.preset is not None else 1
 
     def _build_network(self, x: Any, architecture: Architecture) -> Any:
-        return mobile_network(x, architecture, self.space, name_prefix=self.layer_prefix)
+        if self.network.width == 1:
+            return mobile_network(x, architecture, self.space, name_prefix=self.layer_prefix)
+        # Widths are options: what is built is the architecture in the same place of a narrower space.
+        narrow = self.space.resized(self.network.width)
+        place = narrow.decode(self.space.encode(architecture))
+        return mobile_network(x, place, narrow, name_prefix=self.layer_prefix)

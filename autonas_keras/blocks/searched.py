@@ -27,6 +27,8 @@ class Network:
         supernet: Makes the layer that holds all architectures of a space; None builds the architecture of ``hp``.
         cells: Cells of the network, None for those of the space.
         channels: Channels of the first cell or of the stem of other networks, None for those of the space.
+        width: Factor of the channels that ``channels`` or the space say.
+        depth: Factor of the cells that ``cells`` or the space say.
         shrink: Factor by which inputs of 24 pixels and more are averaged down; larger ones than 64 always are, to 64
             pixels or more. Mobile networks choose their resolution themselves.
         drop_path: Rate and generator of drop-path, None for a network without; cells have it.
@@ -37,6 +39,8 @@ class Network:
     supernet: Callable[[Any, str], keras.layers.Layer] | None = None
     cells: int | None = None
     channels: int | None = None
+    width: float = 1.0
+    depth: float = 1.0
     shrink: int = 1
     drop_path: DropPath | None = None
     auxiliary: bool = False
@@ -63,6 +67,7 @@ class SearchedBlock(block_module.Block):
     space_class: ClassVar[type[Space]]
     kind: ClassVar[str]
     sizes: ClassVar[tuple[str, ...]] = ()
+    factors: ClassVar[tuple[str, ...]] = ()  # those of width and depth that networks of the space follow
     recipe: ClassVar[Recipe] = IMAGES  # how its networks are trained, where nobody says
 
     def __init__(
@@ -85,6 +90,7 @@ class SearchedBlock(block_module.Block):
         self.layer_prefix = ""
         self.features: Any = None  # what is known of the encoded input that the block reads, if it reads one
         self.input_shape: tuple[int, ...] | None = None
+        self.side = 0  # pixels of the shorter side of what it reads, before anything is averaged down
         self.auxiliary_features: Any = None
 
     def get_config(self) -> dict[str, Any]:
@@ -124,6 +130,16 @@ class SearchedBlock(block_module.Block):
             return self.network.supernet(self.built_space, self.name)(x)
         return self._build_network(x, self.space.read(hp))
 
+    def follows(self, network: Network) -> dict[str, bool]:
+        """Whether this block, once built, is narrower, shallower or sees less in ``network``, by what would make it so."""
+        before, whole = self.network, self._factor(self.side)
+        self.network = network
+        try:
+            shrinks = self._factor(self.side) > whole
+        finally:
+            self.network = before
+        return {"width": "width" in self.factors, "depth": "depth" in self.factors, "resolution": shrinks}
+
     def _enter(self, x: Any) -> Any:
         """What the network reads: images, averaged down where they are large.
 
@@ -135,7 +151,8 @@ class SearchedBlock(block_module.Block):
                 f"Expected an input of shape (height, width, channels) for {self.name}, got {tuple(x.shape[1:])}; "
                 f"a {type(self).__name__} reads images or feature maps."
             )
-        factor = self._factor(min(x.shape[1:3]))
+        self.side = int(min(x.shape[1:3]))
+        factor = self._factor(self.side)
         if factor > 1:
             x = keras.layers.AveragePooling2D(factor, padding="same", name=f"{self.layer_prefix}shrink")(x)
         return x
@@ -147,6 +164,11 @@ class SearchedBlock(block_module.Block):
 
     def _fit(self) -> None:
         """Fit the space to the images, whose shape is known now."""
+
+    @staticmethod
+    def scaled(channels: int, factor: float) -> int:
+        """Channels of a narrower network: a multiple of 4, at least 4, and never more than before."""
+        return min(channels, max(4, 4 * int(channels * factor / 4 + 0.5)))
 
     @abstractmethod
     def _build_network(self, x: Any, architecture: Architecture) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import product
 
 import keras
 
-from autonas_keras.evaluation.parts import Part, Size, classifier, part_model, size_text
+from autonas_keras.evaluation.parts import Part, Size, classifier, function_part, part_model, reduced
 from autonas_keras.layers.chain import chain_block, chain_network, chain_stem, chain_tail
 from autonas_keras.layers.mobile import activation, inverted_residual, mobile_network, resize
 from autonas_keras.layers.operations import Tensor, batch_norm, convolution
@@ -53,19 +53,19 @@ class ChainCut:
     def parts(self, architecture: Mapping[str, Option]) -> list[Part]:
         """The parts of the network of an architecture."""
         space = self.space
-        found = [_part("stem", self.input_shape, partial(chain_stem, space=space))]
-        height, width = _reduced(self.input_shape[:2], space.stem_strides)
+        found = [function_part("stem", self.input_shape, partial(chain_stem, space=space))]
+        height, width = reduced(self.input_shape[:2], space.stem_strides)
         for layer in space.layers:
             name, inside = space.block(architecture, layer)
             if name != "identity" or not layer.keeps_shape:
                 found.append(self._block(name, layer, inside, (height, width, layer.read)))
-            height, width = _reduced((height, width), layer.strides)
-        return [*found, _part("head", (height, width, space.layers[-1].given), self._head)]
+            height, width = reduced((height, width), layer.strides)
+        return [*found, function_part("head", (height, width, space.layers[-1].given), self._head)]
 
     def _block(self, name: str, layer: ChainLayer, inside: float, size: Size) -> Part:
         hidden = parse_block(name).hidden(layer.read, layer.given, inside)
         text = f"{name} inside {hidden} to {layer.given} by {layer.strides}"
-        return _part(text, size, partial(chain_block, name=name, layer=layer, space=self.space, width=inside))
+        return function_part(text, size, partial(chain_block, name=name, layer=layer, space=self.space, width=inside))
 
     def _head(self, x: Tensor) -> Tensor:
         return classifier(chain_tail(x, self.space), self.classes)
@@ -114,17 +114,19 @@ class MobileCut:
         height, width = resized_shape(self.input_shape[:2], plan.resolution)
         if (height, width) != self.input_shape[:2]:
             resizing = partial(resize, resolution=plan.resolution, name="resize")
-            found.append(_part(f"resize to {height}x{width}", self.input_shape, resizing))
+            found.append(function_part(f"resize to {height}x{width}", self.input_shape, resizing))
         found.append(
-            _part(f"stem {plan.stem}", (height, width, self.input_shape[2]), partial(self._stem, channels=plan.stem))
+            function_part(
+                f"stem {plan.stem}", (height, width, self.input_shape[2]), partial(self._stem, channels=plan.stem)
+            )
         )
-        height, width = _reduced((height, width), space.stem_stride)
+        height, width = reduced((height, width), space.stem_stride)
         channels = plan.stem
         for block in (block for blocks in plan.stages for block in blocks):
             found.append(_mobile_block(block, (height, width, block.inputs)))
-            height, width = _reduced((height, width), block.stride)
+            height, width = reduced((height, width), block.stride)
             channels = block.outputs
-        return [*found, _part("head", (height, width, channels), self._head)]
+        return [*found, function_part("head", (height, width, channels), self._head)]
 
     def _stem(self, x: Tensor, channels: int) -> Tensor:
         return activation(
@@ -143,13 +145,4 @@ def _mobile_block(block: MobileBlock, size: Size) -> Part:
         f" to {block.outputs} by {block.stride}{' added' if block.residual else ''}"
         f"{f' squeezed to {block.squeezed}' if block.squeezed else ''}"
     )
-    return _part(text, size, partial(inverted_residual, block=block, name="block"))
-
-
-def _part(text: str, size: Size, function: Callable[[Tensor], Tensor]) -> Part:
-    return Part(f"{text} of {size_text(size)}", lambda: part_model(function, size))
-
-
-def _reduced(size: tuple[int, ...], strides: int) -> tuple[int, int]:
-    height, width = (-(-side // strides) for side in size)
-    return height, width
+    return function_part(text, size, partial(inverted_residual, block=block, name="block"))

@@ -23,10 +23,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from autonas_keras.evaluation.cell_parts import CellCut
 from autonas_keras.evaluation.chain_parts import ChainCut, MobileCut
 from autonas_keras.evaluation.conditions import Conditions, check_counts, check_positive, conditions_here
+from autonas_keras.evaluation.macro_parts import MacroCut
 from autonas_keras.evaluation.parts import Cut, Size, kept_randomness
 from autonas_keras.evaluation.timing import Call, keras_call, low_medians, strengthen, tflite_call
 from autonas_keras.files import write_atomically
-from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, MobileSpace, Space, close_names, get_space
+from autonas_keras.spaces import (
+    Architecture,
+    CellSpace,
+    ChainSpace,
+    MacroSpace,
+    MobileSpace,
+    Space,
+    close_names,
+    get_space,
+)
 from autonas_keras.spaces.choice import Option
 
 COPIES = 2  # of a part in one graph, which share what a call costs
@@ -37,6 +47,7 @@ TITLE = "# autonas_keras latency table"
 CUTS: dict[type[Space], Callable[[Any, Size, int], Cut]] = {
     CellSpace: CellCut,
     ChainSpace: ChainCut,
+    MacroSpace: MacroCut,
     MobileSpace: MobileCut,
 }
 

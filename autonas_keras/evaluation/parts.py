@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
@@ -58,6 +58,17 @@ def part_model(function: Callable[[Tensor], Tensor], size: Size) -> keras.Model:
     """The model that computes ``function`` of maps of ``size``."""
     x = keras.Input(size)
     return keras.Model(x, function(x))
+
+
+def function_part(text: str, size: Size, function: Callable[[Tensor], Tensor]) -> Part:
+    """The part that computes ``function`` of maps of ``size``; with the size, ``text`` says what the time depends on."""
+    return Part(f"{text} of {size_text(size)}", lambda: part_model(function, size))
+
+
+def reduced(size: Sequence[int], strides: int) -> tuple[int, int]:
+    """Height and width behind an operation with strides."""
+    height, width = (-(-side // strides) for side in size)
+    return height, width
 
 
 def merge_part(kind: str, count: int, size: Size) -> Part:

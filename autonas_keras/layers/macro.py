@@ -58,7 +58,7 @@ def macro_network(
             x = macro_operation(x, name, width, affine)
         if layer > 1:
             with layer_names(f"{name_prefix}layer_{layer}_join"):
-                x = _join([*(outputs[source] for source in space.sources(point, layer)), x], width, affine)
+                x = macro_join([*(outputs[source] for source in space.sources(point, layer)), x], width, affine)
         outputs[layer] = x
         if layer in space.reductions:
             for source in space.reduced(point, layer):
@@ -105,6 +105,7 @@ def macro_reduction(x: Tensor, channels: int, affine: bool = True) -> Tensor:
     return factorized_reduce(x, channels, affine, activation=False)
 
 
-def _join(inputs: Sequence[Tensor], channels: int, affine: bool) -> Tensor:
+def macro_join(inputs: Sequence[Tensor], channels: int, affine: bool = True) -> Tensor:
+    """Skip inputs and the output of the operation, laid end to end and brought back to the channels of the layer."""
     x = inputs[0] if len(inputs) == 1 else keras.layers.Concatenate(name=layer_name("concat"))(inputs)
     return normalised_relu(convolution(x, channels, 1), affine)

@@ -12,9 +12,9 @@ from rich.table import Table
 
 from autonas_keras.files import write_atomically
 from autonas_keras.nasbench.load import load_table
-from autonas_keras.nasbench.named import NAMES
 from autonas_keras.nasbench.plot import plot_curves
 from autonas_keras.nasbench.runner import run, summary
+from autonas_keras.strategies import STRATEGIES
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         "--strategy",
         action="append",
         metavar="NAME[:SETTING=VALUE,...]",
-        help=f"{', '.join(NAMES)}; more than once for several (default random and evolution)",
+        help=f"{', '.join(STRATEGIES)}; more than once for several (default random and evolution)",
     )
     parser.add_argument("--evaluations", type=int, default=110, help="architectures a run looks up (default 110)")
     parser.add_argument("--runs", type=int, default=200, help="runs of each strategy (default 200)")

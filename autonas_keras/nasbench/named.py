@@ -8,21 +8,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from autonas_keras import strategies as room
 from autonas_keras.spaces import Space, close_names
-from autonas_keras.strategies import Strategy
+from autonas_keras.strategies import STRATEGIES, Strategy
 
 Factory = Callable[..., Strategy]  # of a space, and the keyword seed
-
-NAMES = {
-    "random": "RandomSearch",
-    "evolution": "RegularizedEvolution",
-    "genetic": "Genetic",
-    "epsilon_greedy": "EpsilonGreedy",
-    "local_search": "LocalSearch",
-    "reinforce": "Reinforce",
-    "predictor": "Predictor",
-}
 
 
 def named_strategies(texts: Sequence[str], space: Space) -> dict[str, Factory]:
@@ -48,9 +37,9 @@ def named_strategy(text: str, space: Space) -> Factory:
         ValueError: When the name or a setting is unknown, or a value is refused.
     """
     name, _, settings = text.partition(":")
-    if name not in NAMES:
-        raise ValueError(f"Expected the name of a strategy, got {name!r}{close_names(name, NAMES)}.")
-    factory = partial(getattr(room, NAMES[name]), **parse_settings(settings))
+    if name not in STRATEGIES:
+        raise ValueError(f"Expected the name of a strategy, got {name!r}{close_names(name, STRATEGIES)}.")
+    factory: Any = partial(STRATEGIES[name], **parse_settings(settings))
     known = sorted(set(factory.func(space).settings()) - {"seed", "costs", "limits"})
     for setting in factory.keywords:
         if setting not in known:

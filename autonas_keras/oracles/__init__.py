@@ -1,5 +1,6 @@
 """Strategies as KerasTuner oracles, and KerasTuner's own made durable."""
 
+from autonas_keras.oracles.asha import Asha
 from autonas_keras.oracles.given import Given
 from autonas_keras.oracles.host import BayesianOptimization, Greedy, Hyperband
 from autonas_keras.oracles.named import (
@@ -17,6 +18,7 @@ from autonas_keras.oracles.strategy import StrategyOracle
 
 __all__ = [
     "NSGA2",
+    "Asha",
     "BayesianOptimization",
     "DurableOracle",
     "EpsilonGreedy",

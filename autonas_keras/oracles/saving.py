@@ -66,6 +66,7 @@ class DurableOracle(keras_tuner.Oracle):
         for name, least in (("max_trials", 1), ("max_retries_per_trial", 0), ("max_consecutive_failed_trials", 1)):
             _check_count(name, getattr(self, name), least)
         self.accept: Callable[[dict[str, Any]], bool] | None = None
+        self.expired: Callable[[], bool] | None = None  # whether the time for trials is up
         self._lock = threading.RLock()
         self._depth, self._unsaved, self._written = 0, False, ""
         self._forgiven = self._given_up_at = 0  # ends of trials before which failures in a row no longer count
@@ -79,11 +80,12 @@ class DurableOracle(keras_tuner.Oracle):
     def create_trial(self, tuner_id: str) -> Any:
         """The next trial of a tuner; IDLE, after a pause, while others may still need what it could do."""
         with self._transaction():
-            if tuner_id not in self.ongoing_trials and not self._retry_queue and self._failing():
+            over = self.expired is not None and self.expired()
+            if tuner_id not in self.ongoing_trials and (over or (not self._retry_queue and self._failing())):
                 trial = self._stopped()
                 self.tuner_ids.discard(tuner_id)
             else:
-                trial = super().create_trial(tuner_id)
+                trial = self._next_trial(tuner_id)
             if trial.status == STATUS.STOPPED and self.ongoing_trials:
                 # A trial under way may have to be run again, and the tuner that runs it may be gone by then.
                 trial.status = STATUS.IDLE
@@ -95,6 +97,10 @@ class DurableOracle(keras_tuner.Oracle):
         if trial.status == STATUS.IDLE:
             time.sleep(self.pause)
         return trial
+
+    def _next_trial(self, tuner_id: str) -> Any:
+        """The next trial, as KerasTuner makes it."""
+        return super().create_trial(tuner_id)
 
     def update_trial(self, trial_id: str, metrics: Mapping[str, float], step: int = 0) -> Any:
         """Take in the metrics of a trial."""

@@ -8,6 +8,7 @@ from autonas_keras.strategies.genetic import Genetic
 from autonas_keras.strategies.greedy import EpsilonGreedy
 from autonas_keras.strategies.local_search import LocalSearch
 from autonas_keras.strategies.mutation import mutate_cell, mutate_decision, mutate_each
+from autonas_keras.strategies.named import STRATEGIES
 from autonas_keras.strategies.nsga2 import NSGA2
 from autonas_keras.strategies.pareto import crowding_distance, non_dominated_sort, pareto_front
 from autonas_keras.strategies.predicted import PredictedWorth, evolve_predicted
@@ -15,15 +16,18 @@ from autonas_keras.strategies.predictor import Predictor
 from autonas_keras.strategies.random import RandomSearch
 from autonas_keras.strategies.rewards import mnasnet_reward
 from autonas_keras.strategies.search import SearchResult, search
+from autonas_keras.strategies.vote import Scorer, rank_vote
 
 __all__ = [
     "NSGA2",
+    "STRATEGIES",
     "CoarseToFine",
     "EpsilonGreedy",
     "Genetic",
     "LocalSearch",
     "PredictedWorth",
     "Predictor",
+    "Scorer",
     "RandomSearch",
     "RegularizedEvolution",
     "Reinforce",
@@ -39,5 +43,6 @@ __all__ = [
     "mutate_each",
     "non_dominated_sort",
     "pareto_front",
+    "rank_vote",
     "search",
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from autokeras.engine.node import Node
 from autokeras.engine.tuner import AutoTuner
 
 from autonas_keras.blocks import DEFAULTS, Graph, Merge, RegressionHead, default_block, searched_block
-from autonas_keras.evaluation import LatencyTable, check_limits
+from autonas_keras.evaluation import LatencyTable, Proxy, ProxyReport, check_limits
 from autonas_keras.oracles import distributed
 from autonas_keras.spaces import Space
 from autonas_keras.tasks import convert
@@ -27,7 +29,20 @@ from autonas_keras.tasks.facts import check_objective, graph_facts
 from autonas_keras.tasks.objectives import directed
 from autonas_keras.tasks.results import Results
 from autonas_keras.tasks.targets import Labels, Numbers, class_weights
-from autonas_keras.tuners import Method, Project, SearchTuner, Specialized, get_method
+from autonas_keras.tasks.undecided import Undecided
+from autonas_keras.tuners import (
+    Facts,
+    Method,
+    Project,
+    SearchTuner,
+    Specialized,
+    TrialTuner,
+    check_time_limit,
+    choose,
+    read_choice,
+    write_choice,
+)
+from autonas_keras.tuners.warm_start import warm_start as read_warm_start
 
 
 class AutoModel(Results, auto_model.AutoModel):
@@ -41,7 +56,9 @@ class AutoModel(Results, auto_model.AutoModel):
         directory: Folder of all projects; the current one when None.
         objective: Metric to compare networks by.
         tuner: A name ("darts", "spos", "enas", "ofa", "bignas", "evolution", "random" and others), a method with its
-            settings such as ``ank.tuners.Darts(order=2)``, or a subclass of AutoKeras's AutoTuner.
+            settings such as ``ank.tuners.Darts(order=2)``, or a subclass of AutoKeras's AutoTuner. None and "auto" are
+            "darts", or with a ``time_limit`` what suits data, machine and time; "auto" also where cells are not all
+            that is searched.
         overwrite: Whether to remove a search that is in the folder; otherwise it is gone on with.
         seed: Seed of the search, 0 too; a search without one draws it and keeps it in its folder.
         max_model_size: Most parameters of a network, as in AutoKeras; the same as ``limits={"params": ...}``.
@@ -51,6 +68,7 @@ class AutoModel(Results, auto_model.AutoModel):
         limits: Upper bounds of "params", "flops" and, with a table in ``latency``, "latency_ms" of a network.
         latency: The ``LatencyTable`` of the network that is built around the only searched block: of its space, and of
             images of its input.
+        warm_start: Folder of an earlier search on the same space, of other data or sizes, to start from; it is only read.
         **settings: Settings of the method, such as ``search_epochs=30``.
 
     Raises:
@@ -66,7 +84,7 @@ class AutoModel(Results, auto_model.AutoModel):
         max_trials: int = 100,
         directory: str | Path | None = None,
         objective: Any = "val_loss",
-        tuner: str | Method | type = "darts",
+        tuner: str | Method | type | None = None,
         overwrite: bool = False,
         seed: int | None = None,
         max_model_size: int | None = None,
@@ -74,6 +92,7 @@ class AutoModel(Results, auto_model.AutoModel):
         space: str | Space | None = None,
         limits: Mapping[str, float] | None = None,
         latency: LatencyTable | None = None,
+        warm_start: str | Path | None = None,
         **settings: Any,
     ) -> None:
         # Not AutoKeras's __init__: it seeds NumPy's global generator, and takes seed 0 for none.
@@ -85,20 +104,24 @@ class AutoModel(Results, auto_model.AutoModel):
             self.limits["params"] = min(max_model_size, self.limits.get("params", max_model_size))
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
             raise ValueError(f"Expected seed to be an integer that is not negative, got {seed!r}.")
+        self._undecided = Undecided(tuner, space, settings)
+        choice = self._undecided.known(Path(directory or ".") / project_name, overwrite)
         foreign = tuner if isinstance(tuner, type) and issubclass(tuner, AutoTuner) else None
-        method = None if foreign is not None else get_method(tuner, **settings)
+        method = None if foreign is not None else self._undecided.method(choice)
         self._default_space = (Method if method is None else method).default_space
         self.space = self._default_space if space is None else space
+        if choice is not None and choice.space is not None:
+            self.space = choice.space
         searched_block(self.space)  # refuses what no block searches
         self.specialized: Specialized | None = None
+        self._undecided.keep(self.inputs, self.outputs)
         graph = self._build_graph()
         self.encoders = find_encoders(graph)
         self._encodes = False  # whether the encoders have learnt
         _check_latency(latency, self.limits, len(graph.searched))
         self._heads = [node.in_blocks[0] for node in self.outputs]
         self._targets: list[Labels | Numbers] | None = None
-        objective_fact = objective if isinstance(objective, str) else repr(objective)
-        objective = directed(objective, self._heads)
+        wished, objective = objective, directed(objective, self._heads)
         check_objective(objective, self._heads)
         self._is_worker = distributed.role() == "worker"
         if foreign is not None:
@@ -131,26 +154,61 @@ class AutoModel(Results, auto_model.AutoModel):
         if seed is None:
             seed = self._project.read().get("seed", int(np.random.default_rng().integers(2**31)))
         self.seed = int(seed)
+        self._latency, self._oracle = latency, {"objective": wished, "max_trials": max_trials}
+        self._warm_start = None if warm_start is None else str(warm_start)
+        self._make_tuner(method, graph)
+
+    def _make_tuner(self, method: Method, graph: Graph) -> None:
+        objective = self._oracle["objective"]
+        wished = directed(objective, self._heads)  # a head may get the metric that it names
         self._facts = {
             "tuner": method.facts(),
             "graph": graph_facts(graph),
             "limits": self.limits,
-            "objective": objective_fact,
+            "objective": objective if isinstance(objective, str) else repr(objective),
             "seed": self.seed,
+            "warm_start": self._warm_start,
         }
-        if latency is not None:
-            self._facts["latency"] = {"scale": latency.conditions.scale, **latency.milliseconds}
+        if self._latency is not None:
+            self._facts["latency"] = {"scale": self._latency.conditions.scale, **self._latency.milliseconds}
         if not self._is_worker:  # the chief may not have begun
             self._project.claim(**self._facts)
         self.tuner = method.make(
             hypermodel=graph,
             project=self._project,
             limits=self.limits,
-            objective=objective,
-            max_trials=max_trials,
             seed=self.seed,
+            **{**self._oracle, "objective": wished},
         )
-        self.tuner.latency = latency
+        self.tuner.latency = self._latency
+        if self._warm_start is not None and not self._is_worker:
+            self.tuner.earlier = read_warm_start(self._warm_start, self._project, method.name)
+
+    def _decide(self, data: convert.TrainingData, time_limit: float | None, verbose: Any) -> None:
+        """Take the method that suits the data, the machine and the time, where none was named."""
+        if not self._undecided.decides(time_limit) or self.tuner.finished:
+            return
+        if distributed.role() != "alone":
+            raise ValueError(
+                "Expected a tuner by name where KERASTUNER_ORACLE_IP is set, got none; all processes have to take the same."
+            )
+        folder = self._project.path
+        choice = read_choice(folder)
+        if choice is None:
+            facts = Facts.of(self.tuner.graph, data.x, self._undecided.free(self.tuner.graph), time_limit)
+            choice = choose(facts)
+            with self._project.writing():
+                write_choice(folder, choice, facts)
+            if verbose:
+                space = "" if choice.space is None else f" on the space {choice.space!r}"
+                print(f"Chose tuner {choice.tuner!r}{space}: {choice.why}.")
+        if (choice.tuner, choice.space or self.space) == (self.tuner.method.name, self.space):
+            return
+        self.space = choice.space or self.space
+        self.inputs, self.outputs = self._undecided.parts()
+        graph = self._build_graph()
+        self._heads = [node.in_blocks[0] for node in self.outputs]
+        self._make_tuner(self._undecided.method(choice), graph)
 
     # The graph
 
@@ -184,7 +242,7 @@ class AutoModel(Results, auto_model.AutoModel):
         validation_split: float = 0.2,
         validation_data: Any = None,
         verbose: Any = 1,
-        *,
+        time_limit: float | None = None,
         class_weight: str | Mapping[Any, float] | None = None,
         **kwargs: Any,
     ) -> keras.callbacks.History:
@@ -202,6 +260,8 @@ class AutoModel(Results, auto_model.AutoModel):
                 takes the last samples). The final network learns from them too.
             validation_data: x and y to validate on instead; the final network does not learn from them.
             verbose: 0, 1 or 2, as in keras.Model.fit.
+            time_limit: Seconds for everything, search and final training, those before a kill included; ``epochs`` and
+                ``max_trials`` are upper bounds then. None takes the time that it takes.
             class_weight: What a sample counts by its label in the losses, for one classification head; "balanced" lets
                 all classes count alike, labels that a dictionary leaves out count 1.
             **kwargs: For tuners of AutoKeras only: what keras.Model.fit takes.
@@ -213,18 +273,18 @@ class AutoModel(Results, auto_model.AutoModel):
             ValueError: When the data cannot be learnt from, or the folder belongs to another search.
             TypeError: When the data is of a type that is not known.
         """
+        start = time.monotonic()
         check_batch_size(batch_size)
         if epochs is not None:
             check_batch_size(epochs, "epochs")
+        if time_limit is not None:
+            time_limit = check_time_limit(time_limit)
+            self._own_tuner("time_limit")
         if self._is_worker:
             self._join()
-        data = convert.training_data(self, x, y, validation_split, validation_data)
-        self._targets = data.targets
-        self._set_units(data.targets)
-        self._set_features()
+        decide = partial(self._decide, time_limit=time_limit, verbose=verbose)
+        data = self._read(x, y, validation_split, validation_data, decide)
         self._heads[0].class_weights = class_weights(data.targets, data.y, class_weight)
-        self._analyze_data((data.x, data.y))
-        self._build_hyper_pipeline()
         split = 0.0 if validation_data is not None else float(validation_split)
         if not isinstance(self.tuner, SearchTuner):
             return self.tuner.search(
@@ -245,16 +305,36 @@ class AutoModel(Results, auto_model.AutoModel):
         )
         if not self._is_worker:
             save_encoders(self._project.path, self.encoders)
-        return self.tuner.search(
-            x=data.x,
-            y=data.y,
-            epochs=epochs,
-            callbacks=callbacks,
-            validation_data=data.validation,
-            validation_split=split,
-            verbose=verbose,
-            batch_size=batch_size,
-        )
+        with self.tuner.limited(time_limit, start):
+            return self.tuner.search(
+                x=data.x,
+                y=data.y,
+                epochs=epochs,
+                callbacks=callbacks,
+                validation_data=data.validation,
+                validation_split=split,
+                verbose=verbose,
+                batch_size=batch_size,
+            )
+
+    def _read(
+        self,
+        x: Any,
+        y: Any,
+        validation_split: float,
+        validation_data: Any,
+        decide: Callable[[convert.TrainingData], None] | None = None,
+    ) -> convert.TrainingData:
+        """The data as networks take it; ``decide`` may choose the method by it, and the graph learns its shapes."""
+        data = convert.training_data(self, x, y, validation_split, validation_data)
+        self._targets = data.targets
+        if decide is not None and isinstance(self.tuner, SearchTuner):
+            decide(data)
+        self._set_units(data.targets)
+        self._set_features()
+        self._analyze_data((data.x, data.y))
+        self._build_hyper_pipeline()
+        return data
 
     def _set_units(self, targets: Sequence[Labels | Numbers]) -> None:
         for head, target in zip(self._heads, targets, strict=True):
@@ -307,6 +387,61 @@ class AutoModel(Results, auto_model.AutoModel):
             outputs=[[] for _ in self._heads],
         )
         self.tuner.hypermodel.hyper_pipeline = self.tuner.hyper_pipeline
+
+    def validate_proxy(
+        self,
+        x: Any,
+        y: Any = None,
+        proxy: Proxy | None = None,
+        n: int = 10,
+        epochs: int | None = None,
+        batch_size: int = 32,
+        callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        validation_split: float = 0.2,
+        validation_data: Any = None,
+        verbose: Any = 0,
+    ) -> ProxyReport:
+        """Train random architectures on a proxy and in full: how well the proxy ranks them, and what it saves.
+
+        It changes nothing in the search. Called again with the same data, also after a kill, it goes on where it was.
+
+        Args:
+            x: Inputs as in ``fit``.
+            y: Targets as in ``fit``.
+            proxy: The proxy; that of the method when None.
+            n: Architectures; of ten, a correlation is known to some 0.3.
+            epochs: Epochs of a full training, as in ``fit``.
+            batch_size: Samples in a batch.
+            callbacks: Keras callbacks for the trainings.
+            validation_split: Share of the samples to compare networks on.
+            validation_data: x and y to compare networks on instead.
+            verbose: 0, 1 or 2, as in keras.Model.fit.
+
+        Returns:
+            The report; print it for one sentence.
+
+        Raises:
+            ValueError: When there is no proxy, nothing follows one of its settings, or ``n`` is less than 3.
+            TypeError: When the tuner does not train one network per architecture.
+        """
+        tuner = self._own_tuner()
+        if not isinstance(tuner, TrialTuner):
+            raise TypeError(
+                f'Expected a tuner that trains one network per architecture, such as "random", got {tuner.method.name!r}.'
+            )
+        proxy = proxy or tuner.method.proxy
+        if proxy is None:
+            raise ValueError("Expected a proxy, got none; pass proxy=ank.Proxy(epochs=3), say.")
+        if check_batch_size(n, "n") < 3:
+            raise ValueError(f"Expected n of 3 or more for a rank correlation, got {n}.")
+        data = self._read(x, y, validation_split, validation_data)
+        split = 0.0 if validation_data is not None else float(validation_split)
+        fit = {"epochs": epochs, "batch_size": check_batch_size(batch_size), "validation_split": split}
+        return tuner.validate_proxy(
+            proxy, n, {**self._facts, "data": self._describe(data, split), "fit": fit},
+            x=data.x, y=data.y, epochs=epochs, callbacks=callbacks, validation_data=data.validation,
+            validation_split=split, verbose=verbose, batch_size=batch_size,
+        )  # fmt: skip
 
     # Use
 

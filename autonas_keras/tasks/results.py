@@ -110,9 +110,9 @@ class Results:
         self._set_units(targets)
         return tuner
 
-    def _own_tuner(self) -> SearchTuner:
+    def _own_tuner(self, purpose: str = "this") -> SearchTuner:
         if not isinstance(self.tuner, SearchTuner):
-            raise TypeError(f"Expected a tuner of autonas_keras for this, got {type(self.tuner).__name__}.")
+            raise TypeError(f"Expected a tuner of autonas_keras for {purpose}, got {type(self.tuner).__name__}.")
         return self.tuner
 
     def _known(self) -> tuple[list[tuple[int, ...]], list[Labels | Numbers]]:

@@ -7,6 +7,10 @@ from autonas_keras.training.controller import ControllerSampling, ControllerTrai
 from autonas_keras.training.first_weights import FirstWeights
 from autonas_keras.training.fit import fit_bilevel, fit_paths, fit_resumable, light_graphs
 from autonas_keras.training.handout import discrete_network, handed_out
+from autonas_keras.training.inheritance import inherit_weights
+from autonas_keras.training.median import MedianStopping, write_curves
+from autonas_keras.training.net2net import deepen, widen
+from autonas_keras.training.pace import Deadline, Pace, count_epochs, path_seconds, step_seconds
 from autonas_keras.training.paths import PathModel
 from autonas_keras.training.perturbation import select_by_perturbation
 from autonas_keras.training.sampling import FairSampling, Sampling, SandwichSampling, UniformSampling
@@ -21,9 +25,12 @@ __all__ = [
     "BilevelModel",
     "ControllerSampling",
     "ControllerTraining",
+    "Deadline",
     "ExponentialToConstant",
     "FairSampling",
     "FirstWeights",
+    "MedianStopping",
+    "Pace",
     "PathModel",
     "Phase",
     "Sampling",
@@ -35,14 +42,21 @@ __all__ = [
     "TrainingCheckpoint",
     "UniformSampling",
     "batches",
+    "deepen",
+    "count_epochs",
     "discrete_network",
     "fit_bilevel",
     "fit_paths",
     "fit_resumable",
     "handed_out",
+    "inherit_weights",
     "light_graphs",
+    "path_seconds",
     "phase_epochs",
     "select_by_perturbation",
     "shrinking_phases",
+    "step_seconds",
     "steps_per_epoch",
+    "write_curves",
+    "widen",
 ]

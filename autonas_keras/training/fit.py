@@ -14,6 +14,7 @@ import tensorflow as tf
 from autonas_keras.layers import faster_training
 from autonas_keras.training.bilevel import BilevelModel
 from autonas_keras.training.checkpoint import TrainingCheckpoint
+from autonas_keras.training.median import MedianStopping
 from autonas_keras.training.paths import PathModel
 from autonas_keras.training.sampling import Sampling
 from autonas_keras.training.stream import Data, batches, steps_per_epoch
@@ -31,6 +32,7 @@ def fit_resumable(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: Any = 1,
     augment: Callable[[Any, tf.Tensor], Any] | None = None,
+    until: int | None = None,
 ) -> keras.callbacks.History:
     """Train a compiled model; called again with the same ``directory`` it goes on after the last finished epoch.
 
@@ -45,6 +47,7 @@ def fit_resumable(
         callbacks: Keras callbacks.
         verbose: As in keras.Model.fit.
         augment: Function of a batch of x and a seed, such as ``Augment``.
+        until: Epoch to pause after, for a later call with the same ``directory`` that trains on; None for the last one.
 
     Returns:
         The history of all epochs.
@@ -57,7 +60,7 @@ def fit_resumable(
         return batches(train, batch_size, seed, first, augment=augment)
 
     with faster_training(model):
-        return _fit(model, train, stream, steps, epochs, checkpoint, callbacks, verbose, validation, batch_size)
+        return _fit(model, train, stream, steps, epochs, checkpoint, callbacks, verbose, validation, batch_size, until)
 
 
 def fit_bilevel(
@@ -71,6 +74,7 @@ def fit_bilevel(
     directory: str | Path | None = None,
     learning_rate: tuple[float, float] | None = None,
     warmup_epochs: int = 0,
+    steps: int | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: Any = 1,
     augment: Callable[[Any, tf.Tensor], Any] | None = None,
@@ -88,6 +92,7 @@ def fit_bilevel(
         learning_rate: First and last rate of the weights, a cosine between, constant within an epoch; None leaves the
             optimizer alone.
         warmup_epochs: Epochs at the start in which only the weights learn.
+        steps: Steps of an epoch; None for one pass over ``train``.
         callbacks: Keras callbacks.
         verbose: As in keras.Model.fit.
         augment: Function of a batch of x and a seed; used on the training batches.
@@ -99,12 +104,12 @@ def fit_bilevel(
     """
     optimizers = [model.optimizer, model.alpha_optimizer]
     checkpoint = None if directory is None else TrainingCheckpoint(directory, model, optimizers, alphas_of(model))
-    steps = steps_per_epoch(train, batch_size)
+    steps = steps_per_epoch(train, batch_size) if steps is None else steps
 
     def stream(first: int) -> tf.data.Dataset:
         return tf.data.Dataset.zip(
             (
-                batches(train, batch_size, seed, first, augment=augment),
+                batches(train, batch_size, seed, first, steps, augment),
                 batches(validation, batch_size, seed + 1, first, steps),
             )
         )
@@ -123,7 +128,8 @@ def fit_paths(
     batch_size: int,
     seed: int,
     directory: str | Path | None = None,
-    learning_rate: tuple[float, float] | None = None,
+    learning_rate: tuple[float, float] | Callable[[float], float] | None = None,
+    steps: int | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: Any = 1,
     augment: Callable[[Any, tf.Tensor], Any] | None = None,
@@ -138,7 +144,9 @@ def fit_paths(
         batch_size: Samples in a batch, which all architectures of a step see.
         seed: Seed of the order of samples and of ``augment``.
         directory: Folder for the checkpoints; None keeps none.
-        learning_rate: First and last rate, a cosine between, constant within an epoch; None leaves the optimizer alone.
+        learning_rate: First and last rate, a cosine between, or a function of the share of the epochs that is gone;
+            constant within an epoch. None leaves the optimizer alone.
+        steps: Steps of an epoch; None for one pass over ``train``.
         callbacks: Keras callbacks.
         verbose: As in keras.Model.fit.
         augment: Function of a batch of x and a seed.
@@ -153,11 +161,11 @@ def fit_paths(
         raise ValueError(
             f"Expected a sampling of {model.paths} architectures a step, as the model is compiled for, got {sampling.paths}."
         )
-    steps = steps_per_epoch(train, batch_size)
+    steps = steps_per_epoch(train, batch_size) if steps is None else steps
     checkpoint = None if directory is None else TrainingCheckpoint(directory, model, [model.optimizer])
 
     def stream(first: int) -> tf.data.Dataset:
-        return batches(train, batch_size, seed, first, augment=augment)
+        return batches(train, batch_size, seed, first, steps, augment)
 
     schedule = _PathSchedule(epochs, learning_rate, sampling, steps)
     with light_graphs(), faster_training(model):
@@ -221,13 +229,21 @@ class _Schedule(keras.callbacks.Callback):
 class _PathSchedule(keras.callbacks.Callback):
     """The learning rate and the architectures of an epoch."""
 
-    def __init__(self, epochs: int, learning_rate: tuple[float, float] | None, sampling: Sampling, steps: int) -> None:
+    def __init__(
+        self,
+        epochs: int,
+        learning_rate: tuple[float, float] | Callable[[float], float] | None,
+        sampling: Sampling,
+        steps: int,
+    ) -> None:
         super().__init__()
         self.epochs, self.learning_rate, self.sampling, self.steps = epochs, learning_rate, sampling, steps
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.model.set_architectures(self.sampling.epoch(epoch, self.steps))
-        if self.learning_rate is not None:
+        if callable(self.learning_rate):
+            self.model.optimizer.learning_rate = self.learning_rate(epoch / self.epochs)
+        elif self.learning_rate is not None:
             self.model.optimizer.learning_rate = _cosine(self.learning_rate, epoch / self.epochs)
 
 
@@ -248,14 +264,16 @@ def _fit(
     verbose: Any,
     validation: Data | None = None,
     batch_size: int = 32,
+    until: int | None = None,
 ) -> keras.callbacks.History:
     done = checkpoint.restore() if checkpoint else 0
+    last = epochs if until is None else min(until, epochs)
     history = keras.callbacks.History()
-    if done < epochs and not (checkpoint and checkpoint.finished(epochs)):
+    if done < last and not (checkpoint and checkpoint.finished(epochs)):
         build_metrics(model, train)
         history = model.fit(
             stream(done),
-            epochs=epochs,
+            epochs=last,
             initial_epoch=done,
             steps_per_epoch=steps,
             shuffle=False,
@@ -263,7 +281,7 @@ def _fit(
             callbacks=[*callbacks, *([_Patience(callbacks, checkpoint), checkpoint] if checkpoint else [])],
             verbose=verbose,
         )
-        if checkpoint:
+        if checkpoint and last == epochs:
             checkpoint.finish(epochs)
     if checkpoint:
         history.history = checkpoint.history()
@@ -272,11 +290,11 @@ def _fit(
 
 
 class _Patience(keras.callbacks.Callback):
-    """Lets early stopping know, in a training that goes on, the epochs that came before."""
+    """Lets callbacks that stop a training know, in a training that goes on, the epochs that came before."""
 
     def __init__(self, callbacks: Sequence[keras.callbacks.Callback], checkpoint: TrainingCheckpoint) -> None:
         super().__init__()
-        self.stoppings = [c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping)]
+        self.stoppings = [c for c in callbacks if isinstance(c, (keras.callbacks.EarlyStopping, MedianStopping))]
         self.logs = list(checkpoint.logs)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from autonas_keras.spaces import close_names
+from autonas_keras.tuners.asha import Asha, AshaTuner
+from autonas_keras.tuners.auto import Choice, Facts, choose, read_choice, write_choice
 from autonas_keras.tuners.base import SearchTuner
+from autonas_keras.tuners.clock import Clock, check_time_limit
 from autonas_keras.tuners.darts import Darts, DartsTuner
 from autonas_keras.tuners.elastic import BigNas, Ofa
 from autonas_keras.tuners.one_shot import Enas, Spos
 from autonas_keras.tuners.project import Project
+from autonas_keras.tuners.published import Published
 from autonas_keras.tuners.settings import Method, changed
 from autonas_keras.tuners.shared import SharedTuner, Specialized
 from autonas_keras.tuners.strategies import (
@@ -38,6 +42,8 @@ METHODS = (
     Greedy,
     Bayesian,
     Hyperband,
+    Asha,
+    Published,
 )
 TUNERS: dict[str, type[Method]] = {method.name: method for method in METHODS}
 
@@ -62,13 +68,18 @@ def get_method(tuner: str | Method | type[Method], **settings: object) -> Method
 
 __all__ = [
     "TUNERS",
+    "Asha",
+    "AshaTuner",
     "Bayesian",
     "BigNas",
+    "Choice",
+    "Clock",
     "Darts",
     "DartsTuner",
     "Enas",
     "EpsilonGreedy",
     "Evolution",
+    "Facts",
     "Genetic",
     "Greedy",
     "Hyperband",
@@ -77,6 +88,7 @@ __all__ = [
     "Ofa",
     "Predictor",
     "Project",
+    "Published",
     "Random",
     "Reinforce",
     "SearchTuner",
@@ -85,5 +97,9 @@ __all__ = [
     "Spos",
     "StrategyMethod",
     "TrialTuner",
+    "check_time_limit",
+    "choose",
     "get_method",
+    "read_choice",
+    "write_choice",
 ]

@@ -20,19 +20,22 @@ from keras_tuner.engine.tuner import Tuner
 
 from autonas_keras.blocks import Graph, Network
 from autonas_keras.blocks.isolation import forgotten_gradients, own_randomness
-from autonas_keras.evaluation import LatencyTable
+from autonas_keras.evaluation import LatencyTable, model_costs
 from autonas_keras.files import write_atomically
-from autonas_keras.oracles import DurableOracle, distributed
+from autonas_keras.oracles import DurableOracle, StrategyOracle, distributed
 from autonas_keras.spaces import Architecture
+from autonas_keras.training import MedianStopping, steps_per_epoch
 from autonas_keras.tuners.limits import GraphCosts, check_feasible
 from autonas_keras.tuners.network import Plan, save_model, train
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method
+from autonas_keras.tuners.timed import Timed
+from autonas_keras.tuners.warm_start import WarmStart
 
 POLL = 1.0  # seconds between two looks of a worker for the final network
 
 
-class SearchTuner(AutoTuner):
+class SearchTuner(Timed, AutoTuner):
     """An AutoTuner that can be killed at any time and called again.
 
     What it adds to AutoKeras's: files are switched at once; the network that is exported is the one that was trained
@@ -52,6 +55,8 @@ class SearchTuner(AutoTuner):
     shows_trials = True  # whether KerasTuner prints a table for each
     shared = True  # whether workers can run trials; else the chief runs them, and the workers wait
     latency: LatencyTable | None = None  # of the network around the searched block
+    earlier: WarmStart | None = None  # the search that this one starts from
+    _only: tuple[keras.Model, keras.callbacks.History] | None = None  # the training that there was time for
 
     def __init__(
         self,
@@ -153,41 +158,66 @@ class SearchTuner(AutoTuner):
         """
         if self._finished:
             return self.history()
-        samples = len(tree.flatten(x)[0])
         with self.project.writing(), forgotten_gradients(), self._serving() as chief:
-            self._fit = {
-                "epochs": epochs or self.graph.recipe.default_epochs(samples, batch_size),
-                "batch_size": batch_size,
-                "callbacks": list(callbacks or ()),
-                "verbose": verbose,
-            }
-            self.hypermodel.set_fit_args(validation_split, epochs=self._fit["epochs"])
-            pipeline, data, validation = self._prepare_model_build(
-                self.oracle.get_space(), x=x, y=y, validation_data=validation_data
+            pipeline, validation = self._prepare(
+                x, y, epochs, callbacks, validation_data, validation_split, verbose, batch_size
             )
-            self._data, self._validation = data, validation
+            data = self._data
             if self._is_worker():
                 self._work()
                 del self._data, self._validation
                 return self.history()
             self._declare()
+            if self.earlier is not None:
+                self.earlier.check(self.oracle.get_space())
+                if isinstance(self.oracle, StrategyOracle):
+                    self.oracle.begin(self.earlier.tried, self.earlier.state)
             self.save()
             self.oracle.verbose = verbose if self.shows_trials else 0
-            self.on_search_begin()
-            if chief is None or not self.shared:
-                self._run_trials()
-            if chief is not None:
-                self._lead(chief)
-            self.on_search_end()
+            self.oracle.expired = self.search_is_over
+            with self.timed("search"):
+                self.on_search_begin()
+                if chief is None or not self.shared:
+                    self._run_trials()
+                if chief is not None:
+                    self._lead(chief)
+                self.on_search_end()
             if not self._completed():
                 self._explain_failure()
-            self._train_final(data, validation, together=validation_split > 0)
+            with self.timed("final"):
+                self._train_final(data, validation, together=validation_split > 0)
             pipeline.save(f"{self.best_pipeline_path}.writing")
             os.replace(f"{self.best_pipeline_path}.writing", self.best_pipeline_path)
             self._finished = True
             self.save()
             del self._data, self._validation
         return self.history()
+
+    def _prepare(
+        self,
+        x: Any,
+        y: Any,
+        epochs: int | None,
+        callbacks: Sequence[keras.callbacks.Callback] | None,
+        validation_data: Any,
+        validation_split: float,
+        verbose: Any,
+        batch_size: int,
+    ) -> tuple[Any, Any]:
+        """Keep the data and how to train on it, and give the pipeline of the data and all validation samples."""
+        self._fit = {
+            "epochs": epochs or self.graph.recipe.default_epochs(len(tree.flatten(x)[0]), batch_size),
+            "free_epochs": epochs is None,
+            "batch_size": batch_size,
+            "callbacks": list(callbacks or ()),
+            "verbose": verbose,
+        }
+        self.hypermodel.set_fit_args(validation_split, epochs=self._fit["epochs"])
+        pipeline, self._data, validation = self._prepare_model_build(
+            self.oracle.get_space(), x=x, y=y, validation_data=validation_data
+        )
+        self._validation = self.judged_part(validation)
+        return pipeline, validation
 
     def _run_trials(self) -> None:
         while True:
@@ -274,6 +304,9 @@ class SearchTuner(AutoTuner):
     def _completed(self) -> list[Any]:
         return [trial for trial in self.oracle.trials.values() if trial.status == "COMPLETED"]
 
+    def _some_completed(self) -> bool:
+        return self._is_worker() or bool(self._completed())
+
     def _explain_failure(self) -> None:
         messages = [trial.message for trial in self.oracle.trials.values() if trial.message]
         if messages:
@@ -294,7 +327,7 @@ class SearchTuner(AutoTuner):
     # The final network
 
     def _train_final(self, data: Any, validation: Any, together: bool) -> None:
-        callbacks = self._fit["callbacks"]
+        callbacks = [c for c in self._fit["callbacks"] if not isinstance(c, MedianStopping)]
         if together:
             data = tree.map_structure(lambda *parts: np.concatenate(parts), data, validation)
             validation = None
@@ -312,7 +345,13 @@ class SearchTuner(AutoTuner):
         if plan.verbose:
             print(f"Found {self.architecture(self.best_trial.hyperparameters) if self.graph.searched else 'a network'}")
         start = time.perf_counter()
-        model, history = self._trained(data, plan)
+        if self._only is None:
+            plan = self.in_time(plan, self.best_trial.hyperparameters, data)
+            model, history = self._trained(data, plan)
+            if plan.pace is not None and history.epoch:
+                self.warn_if_short(plan.pace.done, steps_per_epoch(data[0], plan.batch_size))
+        else:
+            (model, history), self._only = self._only, None
         record = {"epoch": list(history.epoch), "history": history.history, "seconds": time.perf_counter() - start}
         write_atomically(self._file("final.json"), json.dumps(record, default=float))
         save_model(model, self.best_model_path)
@@ -321,8 +360,21 @@ class SearchTuner(AutoTuner):
     def _trained(self, data: Any, plan: Plan) -> tuple[keras.Model, keras.callbacks.History]:
         """The final network, compiled, and the history of its training."""
         if plan.verbose:
-            print(f"Training it for {plan.epochs} epochs on {len(tree.flatten(data)[0]):,} samples.")
+            most = "" if plan.pace is None else "at most "
+            print(f"Training it for {most}{plan.epochs} epochs on {len(tree.flatten(data)[0]):,} samples.")
         return train(self.graph, self.best_trial.hyperparameters, data, plan)
+
+    def train_trial(self, hp: Any, plan: Plan) -> tuple[keras.callbacks.History, dict[str, int]]:
+        """The history of the training of a network on the training samples, and what the network costs.
+
+        Where there is time for no other, the network is kept for the final one.
+        """
+        model, history = train(self.graph, hp, self._data, plan)
+        self.note_speed(plan.pace, hp, plan.batch_size)
+        if self.hasty and plan.pace is not None:
+            self._only = model, history
+            self.warn_if_short(plan.pace.done, steps_per_epoch(self._data[0], plan.batch_size))
+        return history, model_costs(model)
 
     @property
     def best_trial(self) -> Any:
@@ -382,19 +434,26 @@ class SearchTuner(AutoTuner):
 
     def leaderboard(self) -> pd.DataFrame:
         """What was tried, the best first: architecture, metrics, params, flops, seconds, status."""
-        rows, minimise = [], self.oracle.objective.direction == "min"
-        for trial in self.oracle.trials.values():
-            file = Path(self.get_trial_dir(trial.trial_id)) / "result.json"
-            result = json.loads(file.read_text()) if file.exists() else {}
-            metrics = {
-                name: trial.metrics.get_history(name)[-1].value[0] if trial.metrics.get_history(name) else None
-                for name in trial.metrics.metrics
-            }
-            row = {"trial": trial.trial_id, "architecture": None}
-            if self.graph.searched and trial.hyperparameters.values:
-                row["architecture"] = str(self.architecture(trial.hyperparameters)).replace("\n", "; ")
-            costs = {name: result.get(name) for name in ("params", "flops", "seconds")}
-            rows.append({**row, **metrics, "score": trial.score, **costs, "status": trial.status})
+        rows, minimise = [self._row(trial) for trial in self._listed()], self.oracle.objective.direction == "min"
         names = ["trial", "architecture", "score", "params", "flops", "seconds", "status"]
         table = pd.DataFrame(rows, columns=list(rows[0]) if rows else names)
         return table.sort_values("score", ascending=minimise, na_position="last", ignore_index=True, kind="stable")
+
+    def _listed(self) -> list[Any]:
+        """The trials of the leaderboard."""
+        return list(self.oracle.trials.values())
+
+    def _row(self, trial: Any) -> dict[str, Any]:
+        """What the leaderboard says of a trial."""
+        file = Path(self.get_trial_dir(trial.trial_id)) / "result.json"
+        result = json.loads(file.read_text()) if file.exists() else {}
+        metrics = {
+            name: next((one.mean() for one in history if one.step == trial.best_step), history[-1].mean())
+            for name, history in ((name, trial.metrics.get_history(name)) for name in trial.metrics.metrics)
+            if history
+        }
+        row = {"trial": trial.trial_id, "architecture": None}
+        if self.graph.searched and trial.hyperparameters.values:
+            row["architecture"] = str(self.architecture(trial.hyperparameters)).replace("\n", "; ")
+        costs = {name: result.get(name) for name in ("params", "flops", "seconds")}
+        return {**row, **metrics, "score": trial.score, **costs, "status": trial.status}

@@ -6,9 +6,11 @@ Reference: Liu, Simonyan, Yang, "DARTS: Differentiable Architecture Search", ICL
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,13 +26,23 @@ from autonas_keras.layers import NETWORKS, has_function
 from autonas_keras.oracles import Given
 from autonas_keras.spaces import Architecture, CellSpace, Space, close_names
 from autonas_keras.supernets import CellSupernet, MixedFunction, RelaxedLayer
-from autonas_keras.training import BilevelModel, SkipDominance, fit_bilevel, select_by_perturbation
+from autonas_keras.training import (
+    BilevelModel,
+    Deadline,
+    SkipDominance,
+    fit_bilevel,
+    select_by_perturbation,
+    step_seconds,
+    steps_per_epoch,
+)
 from autonas_keras.tuners.limits import strongest_within
-from autonas_keras.tuners.network import LARGE, Plan, adapt, image_shape, train
+from autonas_keras.tuners.network import LARGE, adapt, image_shape
 from autonas_keras.tuners.project import Project
-from autonas_keras.tuners.settings import Method
+from autonas_keras.tuners.settings import Method, check_rates, check_whole
 from autonas_keras.tuners.split import halves
 from autonas_keras.tuners.supernet import SupernetTuner
+
+PERTURBED = 512  # samples on which operations are taken away when there is a limit
 
 
 @dataclass(frozen=True)
@@ -100,23 +112,9 @@ class Darts(Method):
             if getattr(self, name) not in options:
                 close = close_names(str(getattr(self, name)), options)
                 raise ValueError(f"Expected {name} to be one of {options}, got {getattr(self, name)!r}{close}.")
-        for name in (
-            "search_cells",
-            "search_channels",
-            "search_shrink",
-            "search_epochs",
-            "search_batch_size",
-            "partial_channels",
-            "skip_limit",
-            "searches",
-            "contest_epochs",
-        ):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
-        rates = self.rates
-        if not isinstance(rates, (tuple, list)) or len(rates) != 2 or not all(rate > 0 for rate in rates):
-            raise ValueError(f"Expected search_learning_rate to be a first and a last positive rate, got {rates!r}.")
+        check_whole(self, "search_channels", "search_epochs", "search_batch_size", "skip_limit", optional=True)
+        check_whole(self, "search_cells", "search_shrink", "partial_channels", "searches", "contest_epochs")
+        check_rates("search_learning_rate", self.rates)
         if self.warmup_epochs is not None and self.warmup_epochs < 0:
             raise ValueError(f"Expected warmup_epochs not to be negative, got {self.warmup_epochs!r}.")
         for name in ("alpha_learning_rate", "alpha_weight_decay", "alpha_decay", "cost_weight", "search_weight_decay"):
@@ -170,32 +168,12 @@ class DartsTuner(SupernetTuner):
                 # The first search is the one of the seed alone.
                 seed = int(np.random.SeedSequence([self.seed, 8, number]).generate_state(1)[0]) if number else self.seed
                 architecture, metrics = self._search(seed, folder)
-                metrics |= self._contest(architecture, folder)
+                parts = 1 + 2 * (self.method.searches - 1 - number)
+                metrics |= self._contest(architecture, folder, self.method.contest_epochs, parts)
                 write_atomically(file, json.dumps({"decisions": dict(architecture), "metrics": metrics}))
             known = json.loads(file.read_text())
             found.append((self.graph.space.architecture(known["decisions"]), known["metrics"]))
-        sign = 1 if self.oracle.objective.direction == "max" else -1
-        return max(found, key=lambda one: sign * one[1][self.oracle.objective.name])
-
-    def _contest(self, architecture: Architecture, folder: Path) -> dict[str, float]:
-        """The validation metrics of an architecture after a short training."""
-        hp = self.oracle.get_space()
-        hp.values = {**hp.values, **architecture}
-        verbose = self._fit["verbose"]
-        if verbose:
-            print(f"Training what it found for {self.method.contest_epochs} epochs: {architecture}")
-        plan = Plan(
-            method=self.method,
-            epochs=self.method.contest_epochs,
-            batch_size=self._fit["batch_size"],
-            seed=self.seed,
-            directory=folder / "training",
-            validation=self._validation,
-            verbose=verbose,
-            regularise=False,
-        )
-        _, history = train(self.graph, hp, self._data, plan)
-        return {name: float(values[-1]) for name, values in history.history.items() if name.startswith("val_")}
+        return self._winner(found)
 
     def _search(self, seed: int, folder: Path) -> tuple[Architecture, dict[str, float]]:
         """What one search finds, a joined architecture, and its metrics."""
@@ -203,11 +181,24 @@ class DartsTuner(SupernetTuner):
         x, y = self._data
         learn, choose = halves(y, seed)
         size = min(method.search_batch_size or 64, len(learn))
-        epochs = method.search_epochs or method.default_search_epochs(len(learn), size)
-        warmup = min(epochs // 5 if method.warmup_epochs is None else method.warmup_epochs, epochs - 1)
+        begun = self.search_left()
+        wanted = method.search_epochs or method.default_search_epochs(len(learn), size)
         model = self._supernet(seed)
         adapt(model, x)
         parts = [tree.map_structure(lambda a, r=rows: a[r], (x, self._named(y))) for rows in (learn, choose)]
+        end = begun - self._search_seconds(folder)
+        left = partial(self._seconds_to, end)
+        epochs, steps = self.search_epochs(
+            folder.name,
+            lambda: step_seconds(model, *parts, batch_size=size, left=left),
+            steps_per_epoch(parts[0], size),
+            wanted,
+            left,
+        )
+        warmup = min(epochs // 5 if method.warmup_epochs is None else method.warmup_epochs, epochs - 1)
+        stops: list[keras.callbacks.Callback] = [] if steps is None else [Deadline(left)]
+        if method.skip_limit is not None:
+            stops.append(SkipDominance(method.skip_limit, warmup))
         if self._fit["verbose"]:
             print(f"Searching for {epochs} epochs on {len(learn):,} + {len(choose):,} samples.")
         samples = len(tree.flatten(x)[0])
@@ -220,7 +211,8 @@ class DartsTuner(SupernetTuner):
             directory=folder,
             learning_rate=method.rates,
             warmup_epochs=warmup,
-            callbacks=[] if method.skip_limit is None else [SkipDominance(method.skip_limit, warmup)],
+            steps=steps,
+            callbacks=stops,
             verbose=self._fit["verbose"],
             augment=method.augmentation(image_shape(graph), samples >= LARGE),
         )
@@ -230,6 +222,15 @@ class DartsTuner(SupernetTuner):
         )
         learnt = {name: values[-1] for name, values in history.history.items() if name in metrics}
         return architecture, {**learnt, **{f"val_{name}": float(value) for name, value in metrics.items()}}
+
+    def _search_seconds(self, folder: Path) -> float:
+        """Seconds that the training of one of the searches may take with a limit; others, and what follows, are to come."""
+        if self.clock is None:
+            return math.inf
+        number = int(folder.name.removeprefix("search_")) if self.method.searches > 1 else 0
+        share = 0.9 if self.method.searches == 1 else 0.6
+        share *= 0.5 if self.method.selection == "perturbation" else 1.0
+        return share * max(0.0, self.search_left()) / (self.method.searches - number)
 
     def _supernet(self, seed: int) -> BilevelModel:
         method = self.method
@@ -294,6 +295,8 @@ class DartsTuner(SupernetTuner):
                 "lower search_learning_rate and pass overwrite=True to start over."
             )
         if self.method.selection == "perturbation":
+            if self.clock is not None:
+                choose = tree.map_structure(lambda array: array[:PERTURBED], choose)
             found = select_by_perturbation(model, choose, batch_size=batch_size, seed=seed)
         else:
             found = {name: layer.architecture() for name, layer in layers.items()}

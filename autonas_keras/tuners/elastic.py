@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import zlib
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import keras
@@ -25,24 +26,29 @@ from autonas_keras.strategies import CoarseToFine, PredictedWorth, evolve_predic
 from autonas_keras.strategies.surrogate import make_surrogate
 from autonas_keras.supernets import PathMobile
 from autonas_keras.training import (
+    Deadline,
     ExponentialToConstant,
     PathModel,
     Phase,
     Sampling,
     SandwichSampling,
     ShrinkingSampling,
+    count_epochs,
     fit_paths,
     handed_out,
+    path_seconds,
     phase_epochs,
     shrinking_phases,
     steps_per_epoch,
 )
+from autonas_keras.training.pace import LEAST_EPOCHS, MEASURED
 from autonas_keras.tuners.network import LARGE, adapt, image_shape, make_schedule
 from autonas_keras.tuners.project import Project
-from autonas_keras.tuners.settings import Method
+from autonas_keras.tuners.settings import Method, check_whole
 from autonas_keras.tuners.shared import CALIBRATION, SharedTuner, judged
 
 FALLING = 0.75  # share of a training in which BigNAS's learning rate falls to its constant ending
+FEWEST_JUDGED = 8  # architectures that are judged at least when there is no time
 REJUDGED = 20  # architectures of the best predicted accuracy whose accuracy is looked at
 
 
@@ -72,12 +78,9 @@ class Elastic(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, least in (("search_epochs", 1), ("search_batch_size", 1), ("evaluations", 2)):
-            value = getattr(self, name)
-            if name == "search_epochs" and value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"Expected {name} to be an integer of {least} or more, got {value!r}.")
+        check_whole(self, "search_epochs", optional=True)
+        check_whole(self, "search_batch_size")
+        check_whole(self, "evaluations", least=2)
         if isinstance(self.search_learning_rate, (tuple, list)) or not self.search_learning_rate > 0:
             raise ValueError(
                 f"Expected search_learning_rate to be a positive number, got {self.search_learning_rate!r}."
@@ -159,10 +162,7 @@ class Ofa(Elastic):
         super().__post_init__()
         if not 0 <= self.distillation <= 1:
             raise ValueError(f"Expected distillation to be a share from 0 to 1, got {self.distillation!r}.")
-        for name in ("population_size", "generations"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
+        check_whole(self, "population_size", "generations")
         make_surrogate(self.predictor)
 
     def facts(self) -> dict[str, Any]:
@@ -190,8 +190,10 @@ class ElasticTuner(SharedTuner):
         epochs = method.search_epochs or method.default_search_epochs(samples, self._size)
         model = self._supernet()
         adapt(model, x)
+        self._left = self.training_left()
         if self._fit["verbose"]:
-            print(f"Training the shared weights for {epochs} epochs on {samples:,} samples.")
+            most = "" if self.clock is None else "at most "
+            print(f"Training the shared weights for {most}{epochs} epochs on {samples:,} samples.")
         history = self._learn(model, (x, y), epochs)
         shared = self._keep(model, x)
         limited = {"limits": self.limits, "costs": shared.costs.of} if self.limits else {}
@@ -200,6 +202,11 @@ class ElasticTuner(SharedTuner):
         pd.DataFrame(rows).to_csv(self._file("search", "inherited.csv"), index=False)
         learnt = {name: values[-1] for name, values in history.history.items() if name in ("loss", "accuracy")}
         return best, {**learnt, **self._objective(shared, best)}
+
+    @property
+    def search_share(self) -> float:  # type: ignore[override]
+        """Share of a time limit that the search takes: nearly all of it where nothing is trained afterwards."""
+        return {True: 0.45, False: 0.9, "finetune": 0.75}[self.method.retrain]
 
     @abstractmethod
     def _learn(self, model: PathModel, data: Any, epochs: int) -> keras.callbacks.History:
@@ -211,7 +218,10 @@ class ElasticTuner(SharedTuner):
 
     def _supernet(self) -> PathModel:
         built = self.assemble(Network(supernet=self._layer))
-        return PathModel(alone(built.inputs), alone(built.outputs))
+        model = PathModel(alone(built.inputs), alone(built.outputs))
+        if self.earlier is not None:
+            self.earlier.give_weights(model)
+        return model
 
     def _compile(self, model: PathModel, schedule: Any, paths: int, **distillation: Any) -> None:
         optimizer = keras.optimizers.SGD(
@@ -225,7 +235,17 @@ class ElasticTuner(SharedTuner):
         model.compile(optimizer, paths=paths, **distillation, **self.graph.compile_arguments())
 
     def _fit_paths(
-        self, model: PathModel, data: Any, sampling: Sampling, epochs: int, part: str, seed: int
+        self,
+        model: PathModel,
+        data: Any,
+        sampling: Sampling,
+        epochs: int,
+        part: str,
+        seed: int,
+        *,
+        steps: int | None = None,
+        rate: Callable[[float], float] | None = None,
+        left: Callable[[], float] | None = None,
     ) -> keras.callbacks.History:
         samples = len(tree.flatten(data)[0])
         return fit_paths(
@@ -236,6 +256,9 @@ class ElasticTuner(SharedTuner):
             batch_size=self._size,
             seed=seed,
             directory=self._file("search", part),
+            learning_rate=rate,
+            steps=steps,
+            callbacks=[] if left is None else [Deadline(left)],
             verbose=self._fit["verbose"],
             augment=self.method.augmentation(image_shape(self.graph), samples >= LARGE),
         )
@@ -248,24 +271,45 @@ class BigNasTuner(ElasticTuner):
         return PathMobile(space, zero_gamma=True, seed=self.seed + zlib.crc32(name.encode()), name=name)
 
     def _learn(self, model: PathModel, data: Any, epochs: int) -> keras.callbacks.History:
-        steps = epochs * steps_per_epoch(data, self._size)
-        schedule = ExponentialToConstant(
-            self.method.search_learning_rate, int(FALLING * steps), warmup=min(steps // 20, 500)
-        )
         largest, smallest = ends(self.graph.space)
         sampling = SandwichSampling(self.graph.space, self.seed, largest, smallest, self.method.random_paths)
+        whole, rate = steps_per_epoch(data, self._size), self.method.search_learning_rate
+        if self.clock is not None:
+            return self._learn_in_time(model, data, sampling, epochs, whole, rate)
+        steps = epochs * whole
+        schedule = ExponentialToConstant(rate, int(FALLING * steps), warmup=min(steps // 20, 500))
         # All weights are the largest network's, so that their decay is part of its loss alone.
         self._compile(model, schedule, sampling.paths, distillation=1.0)
         return self._fit_paths(model, data, sampling, epochs, "sandwich", self.seed)
 
+    def _learn_in_time(
+        self, model: PathModel, data: Any, sampling: Sampling, wanted: int, whole: int, rate: float
+    ) -> keras.callbacks.History:
+        """The same with as many steps as there is time for, which are known when some are taken."""
+        self._compile(model, rate, sampling.paths, distillation=1.0)
+        epochs, steps = self.search_epochs(
+            "search", lambda: path_seconds(model, data, sampling, self._size, self._left), whole, wanted, self._left
+        )
+        self.warn_if_short(epochs * (steps or whole), whole)
+
+        def falling(share: float) -> float:
+            # The same schedule by the share of the epochs.
+            return rate * min(1.0, (share * 20 + 1) / 2) * 0.05 ** min(1.0, share / FALLING)
+
+        return self._fit_paths(
+            model, data, sampling, epochs, "sandwich", self.seed, steps=steps, rate=falling, left=self._left
+        )
+
     def _choose(self, shared: SharedWeights, limited: Mapping[str, Any], verbose: Any) -> Architecture:
         evaluations = self.method.evaluations
         strategy = CoarseToFine(shared.space, most=max(1, evaluations // 2), seed=self.seed, **limited)
-        return judged(strategy, shared.score, evaluations, verbose)[0]
+        return judged(strategy, shared.score, evaluations, verbose, self.search_left)[0]
 
 
 class OfaTuner(ElasticTuner):
     """Progressive shrinking, then evolution of predicted accuracies."""
+
+    starts = 5  # each phase is traced
 
     def _layer(self, space: MobileSpace, name: str) -> PathMobile:
         seed = self.seed + zlib.crc32(name.encode())
@@ -274,25 +318,53 @@ class OfaTuner(ElasticTuner):
     def _learn(self, model: PathModel, data: Any, epochs: int) -> keras.callbacks.History:
         phases = shrinking_phases(self.graph.space)
         teacher: keras.Model | None = None
+        shorter: int | None = None
         trained: dict[str, list[float]] = {}
+        whole, rest = steps_per_epoch(data, self._size), sum(map(_work, phases))
+        if self.clock is not None:
+            epochs, shorter = self.clock.plan("search", lambda: self._plan_phases(model, data, phases, epochs, whole))
         for number, (phase, length) in enumerate(zip(phases, phase_epochs(phases, epochs), strict=True)):
             if self._fit["verbose"]:
                 print(f"Phase {phase.name}: {length} epochs.")
             if phase.sorts:
                 for layer in model.supernets:
                     layer.sort_channels(trained.get(layer.name, ()))
-            steps = length * steps_per_epoch(data, self._size)
-            schedule = make_schedule(self.method.search_learning_rate * phase.rate, steps)
+            schedule = make_schedule(self.method.search_learning_rate * phase.rate, length * (shorter or whole))
             share = self.method.distillation if teacher is not None else 0.0
             self._compile(model, schedule, phase.paths, distillation=share, teacher=teacher)
             sampling = ShrinkingSampling(self.graph.space, self.seed + number, phase)
             # A phase that is done gives its weights back, so that all of them come one after another after a kill too.
-            history = self._fit_paths(model, data, sampling, length, phase.name, self.seed + number)
+            left = None
+            if self.clock is not None:
+                # Each phase ends in time, so that the last ones are not the ones that have none.
+                left = partial(self._seconds_to, self.search_left() - self._left() * _work(phase) / rest)
+                rest -= _work(phase)
+            history = self._fit_paths(
+                model, data, sampling, length, phase.name, self.seed + number, steps=shorter, left=left
+            )
             if teacher is None:
                 teacher = self._teacher(model, data[0])
             if phase.sorts:
                 trained = {layer.name: _expansions(layer.space, phase) for layer in model.supernets}
         return history
+
+    def _plan_phases(
+        self, model: PathModel, data: Any, phases: list[Phase], wanted: int, whole: int
+    ) -> tuple[int, int]:
+        """Epochs in all, and steps in each, that there is time for by the speed of the first phase."""
+        self._compile(model, self.method.search_learning_rate, phases[0].paths)
+        sampling = ShrinkingSampling(self.graph.space, self.seed, phases[0])
+        begun = self._left()
+        step = path_seconds(model, data, sampling, self._size, self._left)
+        started = begun - self._left() - step * MEASURED  # every phase is traced anew
+        mean = sum(map(_work, phases)) / sum(phase.length for phase in phases)
+        seconds = self._left() - started * len(phases)
+        epochs, steps = count_epochs(
+            0.9 * max(0.0, seconds), step * mean, whole, wanted, max(LEAST_EPOCHS, len(phases))
+        )
+        epochs = max(epochs, len(phases))
+        self.warn_if_short(epochs * steps, whole)
+        return epochs, steps
 
     def _teacher(self, model: PathModel, x: Any) -> keras.Model:
         """The full network as it is now."""
@@ -305,7 +377,10 @@ class OfaTuner(ElasticTuner):
         rng = np.random.default_rng([self.seed, 7])
         drawn = {space.sample(rng): None for _ in range(method.evaluations)}
         progress = keras.utils.Progbar(len(drawn), verbose=1 if verbose else 0, unit_name="architecture")
-        for count, point in enumerate(drawn, 1):
+        for count, point in enumerate(list(drawn), 1):
+            if count > FEWEST_JUDGED and self.search_left() <= 0:
+                del drawn[point]
+                continue
             shared.score(point)
             progress.update(count)
         scores = [shared.score(point) for point in drawn]
@@ -314,6 +389,11 @@ class OfaTuner(ElasticTuner):
             space, worth, method.generations, method.population_size, REJUDGED, self.seed, **limited
         )
         return max(found, key=shared.score)
+
+
+def _work(phase: Phase) -> float:
+    """What the epochs of a phase cost; with the teacher's prediction, a step of several paths costs as many."""
+    return phase.length * (phase.paths + (phase.name != "full") / 3)
 
 
 def ends(space: JoinedSpace) -> tuple[Architecture, Architecture]:

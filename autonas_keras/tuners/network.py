@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from autokeras.nodes import ImageInput
 
 from autonas_keras.blocks import IMAGES, CellBlock, ClassificationHead, Graph, Network, Recipe, alone
 from autonas_keras.blocks.isolation import fresh_names, own_randomness
+from autonas_keras.evaluation import Proxy
 from autonas_keras.layers import DropPath, copy_weights
-from autonas_keras.training import fit_resumable, steps_per_epoch
+from autonas_keras.training import Pace, fit_resumable, steps_per_epoch
 from autonas_keras.tuners.settings import Method
 
 LARGE = 40_000  # samples from which on a network is trained as the paper trains on CIFAR-10
@@ -38,6 +39,10 @@ class Plan:
         callbacks: Keras callbacks.
         verbose: As in keras.Model.fit.
         regularise: Whether drop-path, auxiliary head and cutout may be used.
+        until: Epoch to pause after, to be trained on from the checkpoints later; None for the last one.
+        proxy: What makes the training cheaper than a full one, or None.
+        begin: Called with the network before it is trained, to give it other weights.
+        pace: Ends the training in time, with its learning rate; None trains all epochs.
     """
 
     method: Method
@@ -49,6 +54,29 @@ class Plan:
     callbacks: Sequence[keras.callbacks.Callback] = ()
     verbose: Any = 1
     regularise: bool = True
+    until: int | None = None
+    proxy: Proxy | None = None
+    begin: Callable[[keras.Model], Any] | None = None
+    pace: Pace | None = None
+
+    def network(self) -> Network:
+        """How searched blocks are built."""
+        sizes = {} if self.proxy is None else self.proxy.sizes()
+        return Network(cells=self.method.cells, channels=self.method.channels, **sizes)
+
+    def compiled_with(
+        self, samples: Any, recipe: Recipe = IMAGES, method: Method | None = None
+    ) -> keras.optimizers.Optimizer:
+        """The optimizer of the training, whose rate the pace sets if there is one."""
+        method = (method or self.method).settled(recipe)
+        steps = self.epochs * steps_per_epoch(samples, self.batch_size)
+        if self.pace is not None:
+            self.pace.over(scaled_rate(method, self.batch_size, recipe), steps)
+        return make_optimizer(method, steps, self.batch_size, recipe, scheduled=self.pace is None)
+
+    def all_callbacks(self) -> list[keras.callbacks.Callback]:
+        """The callbacks, that of the pace among them."""
+        return [*self.callbacks, *([] if self.pace is None else [self.pace])]
 
 
 def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, keras.callbacks.History]:
@@ -66,11 +94,13 @@ def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, ke
     rate = rate if any(isinstance(block, CellBlock) for block in graph.searched) else 0.0
     weight = (0.4 if large else 0.0) if plan.method.auxiliary is None else plan.method.auxiliary
     special = plan.regularise and bool(rate or (weight and _takes_auxiliary(graph)))
-    network = Network(cells=plan.method.cells, channels=plan.method.channels)
+    network = plan.network()
     with own_randomness(plan.seed), graph.building(network):
         plain = graph.assemble(hp)
     adapt(plain, x)
-    model, callbacks = plain, list(plan.callbacks)
+    if plan.begin is not None:
+        plan.begin(plain)
+    model, callbacks = plain, plan.all_callbacks()
     if special:
         drop_path = DropPath(0.0, plan.seed) if rate else None
         network.drop_path, network.auxiliary = drop_path, bool(weight and _takes_auxiliary(graph))
@@ -78,13 +108,11 @@ def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, ke
             model = _with_auxiliary(graph, graph.assemble(hp)) if network.auxiliary else graph.assemble(hp)
         copy_adapted(plain, model)
         if drop_path is not None:
-            callbacks.append(_RisingDropPath(drop_path, rate, plan.epochs))
+            callbacks.append(_RisingDropPath(drop_path, rate, plan.epochs, plan.pace))
     arguments = graph.compile_arguments()
     if model is not plain and network.auxiliary:
         arguments = _auxiliary_arguments(graph, arguments, weight)
-    steps = plan.epochs * steps_per_epoch(x, plan.batch_size)
-    optimizer = make_optimizer(plan.method, steps, plan.batch_size, graph.recipe)
-    model.compile(optimizer=optimizer, **arguments)
+    model.compile(optimizer=plan.compiled_with(x, graph.recipe), **arguments)
     targets = [named_targets(graph, part, model) for part in (y, plan.validation[1] if plan.validation else None)]
     history = fit_resumable(
         model,
@@ -97,6 +125,7 @@ def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, ke
         callbacks=callbacks,
         verbose=plan.verbose,
         augment=plan.method.augmentation(image_shape(graph), large),
+        until=plan.until,
     )
     if model is not plain:
         copy_weights(model, plain)
@@ -104,20 +133,19 @@ def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, ke
     return plain, history
 
 
-def make_optimizer(method: Method, steps: int, batch_size: int, recipe: Recipe = IMAGES) -> keras.optimizers.Optimizer:
+def make_optimizer(
+    method: Method, steps: int, batch_size: int, recipe: Recipe = IMAGES, scheduled: bool = True
+) -> keras.optimizers.Optimizer:
     """SGD or AdamW whose rate grows for the first twentieth of the steps and then falls to zero along a cosine.
 
-    The rate is for batches of 64 and grows with the batch, because smaller batches take more steps: with SGD up to that
-    size, with AdamW up to the size that the recipe was found with.
+    If the rate is not ``scheduled``, something else moves it.
     """
     method = method.settled(recipe)
-    assert method.learning_rate is not None
-    adaptive = method.optimizer == "adamw"
-    most = recipe.batch_size if adaptive else 64
-    schedule = make_schedule(method.learning_rate * (min(most, batch_size) / 64) ** 0.5, steps)
+    rate = scaled_rate(method, batch_size, recipe)
+    schedule = make_schedule(rate, steps) if scheduled else rate
     decay = method.weight_decay or None
     optimizer: keras.optimizers.Optimizer
-    if adaptive:
+    if method.optimizer == "adamw":
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=decay or 0.0, global_clipnorm=5.0)
     else:
         momentum = method.momentum
@@ -126,6 +154,18 @@ def make_optimizer(method: Method, steps: int, batch_size: int, recipe: Recipe =
         )
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
+
+
+def scaled_rate(method: Method, batch_size: int, recipe: Recipe = IMAGES) -> float:
+    """The highest rate of a training.
+
+    The rate of a method is for batches of 64 and grows with the batch, because smaller batches take more steps: with SGD
+    up to that size, with AdamW up to the size that the recipe was found with.
+    """
+    method = method.settled(recipe)
+    assert method.learning_rate is not None
+    most = recipe.batch_size if method.optimizer == "adamw" else 64
+    return method.learning_rate * (min(most, batch_size) / 64) ** 0.5
 
 
 def make_schedule(rate: float, steps: int) -> keras.optimizers.schedules.CosineDecay:
@@ -188,12 +228,13 @@ def _auxiliary_arguments(graph: Graph, arguments: dict[str, Any], weight: float)
 class _RisingDropPath(keras.callbacks.Callback):
     """A rate that grows with the epochs. Source: Zoph et al., CVPR 2018, appendix A; Liu et al., ICLR 2019."""
 
-    def __init__(self, drop_path: DropPath, rate: float, epochs: int) -> None:
+    def __init__(self, drop_path: DropPath, rate: float, epochs: int, pace: Pace | None) -> None:
         super().__init__()
-        self.drop_path, self.rate, self.epochs = drop_path, rate, epochs
+        self.drop_path, self.rate, self.epochs, self.pace = drop_path, rate, epochs, pace
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.drop_path.assign(self.rate * epoch / self.epochs)
+        share = epoch / self.epochs if self.pace is None else self.pace.progress
+        self.drop_path.assign(self.rate * share)
 
 
 # Layers that look at the data before the training

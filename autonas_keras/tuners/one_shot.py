@@ -6,6 +6,7 @@ algorithm 1; Pham et al., "Efficient Neural Architecture Search via Parameter Sh
 
 from __future__ import annotations
 
+import json
 import zlib
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -17,25 +18,29 @@ import pandas as pd
 import tree
 
 from autonas_keras.blocks import Graph, Network, alone
-from autonas_keras.evaluation import InheritedScore
+from autonas_keras.evaluation import InheritedScore, SharedWeights
+from autonas_keras.files import write_atomically
 from autonas_keras.layers import has_function
 from autonas_keras.oracles import Given
 from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, JoinedSpace, MacroSpace, MobileSpace, Space
-from autonas_keras.strategies import Genetic, Reinforce, Strategy
+from autonas_keras.strategies import Reinforce, Strategy
 from autonas_keras.supernets import PathCell, PathChain, PathFunction, PathMacro, PathMobile, PathSupernet
 from autonas_keras.training import (
     ControllerSampling,
     ControllerTraining,
+    Deadline,
     FairSampling,
     PathModel,
     Sampling,
     UniformSampling,
     fit_paths,
+    path_seconds,
+    steps_per_epoch,
 )
 from autonas_keras.tuners.network import LARGE, adapt, image_shape
 from autonas_keras.tuners.project import Project
-from autonas_keras.tuners.settings import Method
-from autonas_keras.tuners.shared import SharedTuner, judged
+from autonas_keras.tuners.settings import Method, check_rates, check_whole
+from autonas_keras.tuners.shared import SharedTuner, evolution, judged
 
 CHANNELS = 16  # channels of a supernet's first cell or layer at most, unless told otherwise
 
@@ -56,6 +61,9 @@ class OneShot(Method):
         search_learning_rate: First and last rate of SGD for the shared weights; 0.1 and 0.0001 when None, with cells
             that lay their nodes end to end 0.025 and 0.0001, whose sums without normalisation do not bear more.
         search_weight_decay: L2 of those weights.
+        finalists: Of so many architectures with the best inherited score a short training from scratch decides; with
+            1 the inherited score does.
+        contest_epochs: Epochs of that short training.
         **others: Those of ``Method``, for the training of the network that is found.
     """
 
@@ -66,18 +74,15 @@ class OneShot(Method):
     search_batch_size: int = 32
     search_learning_rate: tuple[float, float] | None = None
     search_weight_decay: float = 3e-4
+    finalists: int = 1
+    contest_epochs: int = 12
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("search_cells", "search_channels", "search_shrink", "search_epochs", "search_batch_size"):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
-        rates = self.search_learning_rate
-        if rates is not None and (
-            not isinstance(rates, (tuple, list)) or len(rates) != 2 or not all(rate > 0 for rate in rates)
-        ):
-            raise ValueError(f"Expected search_learning_rate to be a first and a last positive rate, got {rates!r}.")
+        check_whole(self, "search_channels", "search_epochs", optional=True)
+        check_whole(self, "search_cells", "search_shrink", "search_batch_size", "finalists", "contest_epochs")
+        if self.search_learning_rate is not None:
+            check_rates("search_learning_rate", self.search_learning_rate)
         if not self.search_weight_decay >= 0:
             raise ValueError(
                 f"Expected search_weight_decay to be a number that is not negative, got {self.search_weight_decay!r}."
@@ -131,10 +136,7 @@ class Spos(OneShot):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("evaluations", "population_size"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 2:
-                raise ValueError(f"Expected {name} to be an integer of 2 or more, got {value!r}.")
+        check_whole(self, "evaluations", "population_size", least=2)
 
     def tuner_class(self) -> type[OneShotTuner]:
         return SposTuner
@@ -170,10 +172,7 @@ class Enas(OneShot):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("controller_steps", "samples"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
+        check_whole(self, "controller_steps", "samples")
         for name in ("controller_learning_rate", "tanh_constant"):
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -221,9 +220,16 @@ class OneShotTuner(SharedTuner):
         x, y = self._data[0], self._named(self._data[1])
         samples = len(tree.flatten(x)[0])
         size = min(method.search_batch_size, samples)
-        epochs = method.search_epochs or method.default_search_epochs(samples, size)
         model = self._supernet()
         adapt(model, x)
+        left = self.training_left()
+        epochs, steps = self.search_epochs(
+            "search",
+            lambda: path_seconds(model, (x, y), UniformSampling(model.space, seed, model.paths), size, left),
+            steps_per_epoch(x, size),
+            method.search_epochs or method.default_search_epochs(samples, size),
+            left,
+        )
         sampling, callbacks = self._plan(model, epochs)
         if self._fit["verbose"]:
             print(f"Training the shared weights for {epochs} epochs on {samples:,} samples.")
@@ -236,7 +242,8 @@ class OneShotTuner(SharedTuner):
             seed=seed,
             directory=self._file("search"),
             learning_rate=method.rates(self.graph.space),
-            callbacks=callbacks,
+            steps=steps,
+            callbacks=[*callbacks, *([] if steps is None else [Deadline(left)])],
             verbose=self._fit["verbose"],
             augment=method.augmentation(image_shape(self.graph), samples >= LARGE),
         )
@@ -244,7 +251,26 @@ class OneShotTuner(SharedTuner):
         best, tried = self._search(shared.score)
         pd.DataFrame(tried).to_csv(self._file("search", "inherited.csv"), index=False)
         learnt = {name: values[-1] for name, values in history.history.items() if name in ("loss", "accuracy")}
-        return best, {**learnt, **self._objective(shared, best)}
+        metrics = {**learnt, **self._objective(shared, best)}
+        if self.method.finalists == 1:
+            return best, metrics
+        best, contest = self._winner(self._finale(shared))
+        return best, {**metrics, **contest}
+
+    def _finale(self, shared: SharedWeights) -> list[tuple[Architecture, dict[str, float]]]:
+        """The architectures of the best inherited scores, and their metrics after a short training."""
+        ranked = sorted(shared.judged(), key=lambda pair: pair[1], reverse=True)
+        found = []
+        for number, (architecture, _) in enumerate(ranked[: self.method.finalists]):
+            folder = self._file("search", f"finalist_{number}")
+            file = folder / "metrics.json"
+            if not file.exists():
+                metrics = self._contest(
+                    architecture, folder, self.method.contest_epochs, self.method.finalists - number
+                )
+                write_atomically(file, json.dumps(metrics))
+            found.append((architecture, json.loads(file.read_text())))
+        return found
 
     @abstractmethod
     def _plan(self, model: PathModel, epochs: int) -> tuple[Sampling, list[keras.callbacks.Callback]]:
@@ -282,6 +308,8 @@ class OneShotTuner(SharedTuner):
             weight_decay=method.search_weight_decay,
             **self.graph.compile_arguments(),
         )
+        if self.earlier is not None:
+            self.earlier.give_weights(model)
         return model
 
     def _paths(self) -> int:
@@ -306,18 +334,8 @@ class SposTuner(OneShotTuner):
         return kind(self.graph.space, self.seed), []
 
     def _search(self, judge: Judge) -> tuple[Architecture, list[dict[str, Any]]]:
-        size = self.method.population_size
-        strategy = Genetic(
-            self.graph.space,
-            size,
-            parents=max(1, size // 5),
-            mutation_share=0.5,
-            mutation_rate=0.1,
-            tournament=1,
-            seed=self.seed,
-            **self._limited(),
-        )
-        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"])
+        strategy = evolution(self.graph.space, self.method.population_size, self.seed, self._limited())
+        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"], self._judging_left)
 
 
 class EnasTuner(OneShotTuner):
@@ -327,6 +345,8 @@ class EnasTuner(OneShotTuner):
         method = self.method
         warmup = epochs // 5 if method.warmup_epochs is None else method.warmup_epochs
         self._controller = method.controller(self.graph.space, self.seed)
+        if self.earlier is not None and "parameters" in (self.earlier.state or {}):
+            self._controller.begin([], self.earlier.state)
         x, y = self._judged()
         size = min(method.search_batch_size, len(tree.flatten(x)[0]))
         judge = InheritedScore(model, None, (x, y), size)
@@ -334,7 +354,7 @@ class EnasTuner(OneShotTuner):
         self._learning = ControllerTraining(
             self._controller,
             lambda architecture, step: judge.on_batch(architecture, step % count),
-            method.controller_steps,
+            method.controller_steps if self.clock is None else max(1, method.controller_steps // 5),
             warmup,
             self._file("search", "controller"),
         )
@@ -345,7 +365,7 @@ class EnasTuner(OneShotTuner):
         # A training that had ended before a kill does not call back.
         self._learning.restore(self._epochs)
         drawn = Drawn(self._controller, self.seed, **self._limited())
-        return judged(drawn, judge, self.method.samples, self._fit["verbose"])
+        return judged(drawn, judge, self.method.samples, self._fit["verbose"], self._judging_left)
 
 
 class Drawn(Strategy):

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
 
-from autonas_keras.blocks import Graph, Network, alone
+from autonas_keras.blocks import Graph, alone
 from autonas_keras.blocks.isolation import drawn_seeds, own_randomness
 from autonas_keras.spaces import CellSpace
 from autonas_keras.supernets import PathCell
-from autonas_keras.training import FirstWeights, ScratchModel, ScratchTraining, steps_per_epoch
+from autonas_keras.training import FirstWeights, MedianStopping, ScratchModel, ScratchTraining, steps_per_epoch
 from autonas_keras.tuners.network import Plan, adapt, image_shape, make_optimizer, named_targets
 
 LARGEST = 300  # operations of a supernet, which take some five megabytes each once they are traced
 # Branches that are not taken cost a step some time for each operation of the supernet; a network that is not built saves
 # time for each of its own. So many steps cost for one operation what it saves, by one rough measurement.
 STEPS = 3000
-BLIND = (keras.callbacks.EarlyStopping, keras.callbacks.TerminateOnNaN, keras.callbacks.CSVLogger)  # see no weights
+BLIND = (
+    keras.callbacks.EarlyStopping,
+    keras.callbacks.TerminateOnNaN,
+    keras.callbacks.CSVLogger,
+    MedianStopping,
+)  # see no weights
 
 
 def shares(graph: Graph, hp: Any) -> bool:
@@ -71,7 +77,7 @@ def scratch_training(graph: Graph, hp: Any, data: Any, plan: Plan) -> ScratchTra
     def supernet(space: CellSpace, name: str) -> PathCell:
         return PathCell(space, affine=True, seed=plan.seed, name=name)
 
-    network = Network(supernet=supernet, cells=plan.method.cells, channels=plan.method.channels)
+    network = replace(plan.network(), supernet=supernet)
     with own_randomness(plan.seed), graph.building(network):
         built = graph.assemble(hp)
         seeds = drawn_seeds(plan.seed)
@@ -80,7 +86,7 @@ def scratch_training(graph: Graph, hp: Any, data: Any, plan: Plan) -> ScratchTra
     model = ScratchModel(alone(built.inputs), alone(built.outputs))
     adapt(model, x)
     steps = plan.epochs * steps_per_epoch(x, plan.batch_size)
-    model.compile(make_optimizer(plan.method, steps, plan.batch_size), **graph.compile_arguments())
+    model.compile(make_optimizer(plan.method, steps, plan.batch_size, graph.recipe), **graph.compile_arguments())
     validation = plan.validation
     if validation is not None:
         validation = (validation[0], named_targets(graph, validation[1], model))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
 from autonas_keras.blocks import IMAGES, TABLES, Graph, Recipe
+from autonas_keras.evaluation import Proxy
 from autonas_keras.spaces import close_names
 from autonas_keras.training import Augment
 from autonas_keras.tuners.project import Project
@@ -103,6 +104,27 @@ def changed(method: Method, settings: dict[str, Any]) -> Method:
     return replace(method, **settings)
 
 
+def check_whole(method: Method, *names: str, least: int = 1, optional: bool = False) -> None:
+    """Refuse settings that are no integers of ``least`` or more; None too unless it is ``optional``.
+
+    Raises:
+        ValueError: With a sentence about the first of them.
+    """
+    wanted = "a positive integer" if least == 1 else f"an integer of {least} or more"
+    for name in names:
+        _check(method, name, lambda v: (optional and v is None) or (_whole(v) and v >= least), wanted)
+
+
+def check_rates(name: str, rates: Any) -> None:
+    """Refuse what is no first and last positive learning rate.
+
+    Raises:
+        ValueError: With a sentence about it.
+    """
+    if not isinstance(rates, (tuple, list)) or len(rates) != 2 or not all(rate > 0 for rate in rates):
+        raise ValueError(f"Expected {name} to be a first and a last positive rate, got {rates!r}.")
+
+
 def _check(method: Method, name: str, valid: Any, wanted: str) -> None:
     value = getattr(method, name)
     if not valid(value):
@@ -120,4 +142,6 @@ def _number(value: Any) -> bool:
 def _plain(value: Any) -> Any:
     if isinstance(value, Augment):
         return {entry.name: getattr(value, entry.name) for entry in fields(value)}
+    if isinstance(value, Proxy):
+        return value.facts()
     return list(value) if isinstance(value, tuple) else value

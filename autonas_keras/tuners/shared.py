@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -14,11 +16,12 @@ import tree
 
 from autonas_keras.blocks import Graph, RegressionHead
 from autonas_keras.evaluation import SharedWeights, correct
-from autonas_keras.spaces import Architecture
+from autonas_keras.evaluation.inherited import SUPERNET
+from autonas_keras.spaces import Architecture, Space
 from autonas_keras.strategies import NSGA2, Genetic, Strategy, pareto_front
-from autonas_keras.training import PathModel, fit_resumable, steps_per_epoch
+from autonas_keras.training import PathModel, fit_resumable
 from autonas_keras.tuners.limits import check_feasible
-from autonas_keras.tuners.network import LARGE, Plan, image_shape, make_optimizer
+from autonas_keras.tuners.network import LARGE, Plan, image_shape
 from autonas_keras.tuners.supernet import SupernetTuner
 
 CALIBRATION = 512  # images whose statistics batch normalisation takes for an architecture
@@ -50,8 +53,17 @@ class SharedTuner(SupernetTuner):
 
     method: Any
     _shared: SharedWeights | None = None
+    _judging_left: Callable[[], float] = staticmethod(lambda: math.inf)
 
     # While the search runs
+
+    def training_left(self) -> Callable[[], float]:
+        """Gives the seconds that are left for the supernet; the rest goes to judging, and to finalists if there are any."""
+        if self.clock is None:
+            return self.search_left
+        left, finale = self.search_left(), getattr(self.method, "finalists", 1) > 1
+        self._judging_left = partial(self._seconds_to, 0.3 * left if finale else 0.0)
+        return partial(self._seconds_to, (0.55 if finale else 0.25) * left)
 
     def _keep(self, model: PathModel, x: Any) -> SharedWeights:
         """Keep a trained supernet, and the images that its networks are judged on."""
@@ -85,7 +97,8 @@ class SharedTuner(SupernetTuner):
         return {name: float(found[name.removeprefix("val_")])}
 
     def _trained(self, data: Any, plan: Plan) -> tuple[keras.Model, keras.callbacks.History]:
-        if getattr(self.method, "retrain", True) is True:
+        searched = self.clock is None or self._file("search", SUPERNET).exists()
+        if getattr(self.method, "retrain", True) is True or not searched:
             return super()._trained(data, plan)
         best = self.graph.space.read(self.best_trial.hyperparameters)
         model = self.shared_weights().network(best)
@@ -101,8 +114,7 @@ class SharedTuner(SupernetTuner):
             print(f"Fine-tuning what was found for {plan.epochs} epochs.")
         assert plan.method.learning_rate is not None  # the tuner has settled it
         slow = replace(plan.method, learning_rate=plan.method.learning_rate * FINETUNING)
-        steps = plan.epochs * steps_per_epoch(data[0], plan.batch_size)
-        model.compile(make_optimizer(slow, steps, plan.batch_size, self.graph.recipe), **self.graph.compile_arguments())
+        model.compile(plan.compiled_with(data[0], self.graph.recipe, slow), **self.graph.compile_arguments())
         validation = plan.validation and (plan.validation[0], self._named(plan.validation[1]))
         large = len(tree.flatten(data[0])[0]) >= LARGE
         return fit_resumable(
@@ -113,7 +125,7 @@ class SharedTuner(SupernetTuner):
             batch_size=plan.batch_size,
             seed=plan.seed,
             directory=plan.directory,
-            callbacks=plan.callbacks,
+            callbacks=plan.all_callbacks(),
             verbose=plan.verbose,
             augment=plan.method.augmentation(image_shape(self.graph), large),
         )
@@ -210,24 +222,34 @@ class SharedTuner(SupernetTuner):
     def _choose(self, shared: SharedWeights, limited: Mapping[str, Any], verbose: Any) -> Architecture:
         """The best architecture within limits, which some architecture meets."""
         size = getattr(self.method, "population_size", 50)
-        strategy = Genetic(
-            shared.space,
-            size,
-            parents=max(1, size // 5),
-            mutation_share=0.5,
-            mutation_rate=0.1,
-            tournament=1,
-            seed=self.seed,
-            **limited,
-        )
+        strategy = evolution(shared.space, size, self.seed, limited)
         return judged(strategy, shared.score, getattr(self.method, "evaluations", 300), verbose)[0]
 
 
-def judged(strategy: Strategy, judge: Any, evaluations: int, verbose: Any) -> tuple[Architecture, list[dict[str, Any]]]:
-    """The best of what a strategy proposes, and a row for each that was judged."""
+def evolution(space: Space, size: int, seed: int, limited: Mapping[str, Any]) -> Genetic:
+    """The evolution of SPOS: half of a generation are mutants, half children, of the best fifth.
+
+    Args:
+        space: What is searched.
+        size: Architectures of a generation.
+        seed: Seed of the evolution.
+        limited: ``limits`` and ``costs`` as ``Strategy`` takes them, or nothing.
+
+    Reference: Guo et al., ECCV 2020, algorithm 1.
+    """
+    parents = max(1, size // 5)
+    return Genetic(
+        space, size, parents=parents, mutation_share=0.5, mutation_rate=0.1, tournament=1, seed=seed, **limited
+    )
+
+
+def judged(
+    strategy: Strategy, judge: Any, evaluations: int, verbose: Any, left: Callable[[], float] = lambda: math.inf
+) -> tuple[Architecture, list[dict[str, Any]]]:
+    """The best of what a strategy proposes while seconds are ``left``, and a row for each that was judged."""
     rows: list[dict[str, Any]] = []
     progress = keras.utils.Progbar(evaluations, verbose=1 if verbose else 0, unit_name="architecture")
-    while len(rows) < evaluations and (architecture := strategy.propose()) is not None:
+    while len(rows) < evaluations and (not rows or left() > 0) and (architecture := strategy.propose()) is not None:
         score = judge(architecture)
         strategy.observe(architecture, score)
         rows.append({"architecture": str(architecture), "score": score})

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import time
 from abc import abstractmethod
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,7 +18,12 @@ from autonas_keras.blocks.isolation import own_randomness
 from autonas_keras.evaluation import model_costs
 from autonas_keras.files import write_atomically
 from autonas_keras.spaces import Architecture
+from autonas_keras.training import Pace
 from autonas_keras.tuners.base import SearchTuner
+from autonas_keras.tuners.limits import strongest_within
+from autonas_keras.tuners.network import Plan, train
+from autonas_keras.tuners.published import known_points
+from autonas_keras.tuners.timed import START
 
 
 class SupernetTuner(SearchTuner):
@@ -34,13 +42,27 @@ class SupernetTuner(SearchTuner):
         file = self._file("search", "found.json")
         if not file.exists():
             start = time.perf_counter()
-            architecture, metrics = self._find()
+            architecture, metrics = self._known() if self.too_short else self._find()
             found = {"decisions": dict(architecture), "metrics": metrics, "seconds": time.perf_counter() - start}
+            file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file, json.dumps(found))
         found = json.loads(file.read_text())
         self._metrics, self._seconds = found["metrics"], found["seconds"]
         hp = self.oracle.get_space()
         self.oracle.proposals = [{**hp.values, **found["decisions"]}]
+
+    def _known(self) -> tuple[Architecture, dict[str, float]]:
+        """A published architecture, where there is no time for a search, and no metrics."""
+        assert self.clock is not None
+        point = known_points(self.graph.space, self.seed)[0]
+        if self.limits and self.costs is not None:
+            point = strongest_within(point, self.graph.space, self.costs, self.limits, {})
+        if self._fit["verbose"]:
+            print(
+                f"A supernet would take some {START:.0f} of {self.clock.limit:g} seconds to start; a published or a "
+                f"random architecture is trained instead: {point}"
+            )
+        return point, {}
 
     def assemble(self, network: Network) -> keras.Model:
         """The model of the graph with its searched blocks as ``network`` says, not compiled."""
@@ -53,10 +75,67 @@ class SupernetTuner(SearchTuner):
         names = [node.in_blocks[0].name for node in self.graph.outputs]
         return dict(zip(names, tree.flatten(y), strict=True))
 
+    # The best of several after a short training
+
+    def _contest(self, architecture: Architecture, folder: Path, epochs: int, parts: int) -> dict[str, float]:
+        """The validation metrics of a joined architecture after a training of so many epochs from scratch.
+
+        With a limit it takes one of ``parts`` of the time that is left for the search.
+        """
+        hp, left = self.oracle.get_space(), max(0.0, self.search_left())
+        hp.values = {**hp.values, **architecture}
+        verbose = self._fit["verbose"]
+        if verbose:
+            print(f"Training what it found for {epochs} epochs: {self.architecture(hp)}")
+        plan = Plan(
+            method=self.method,
+            epochs=epochs,
+            batch_size=self._fit["batch_size"],
+            seed=self.seed,
+            directory=folder / "training",
+            validation=self._validation,
+            verbose=verbose,
+            regularise=False,
+            pace=None if self.clock is None else Pace(partial(self._seconds_to, left - left / parts)),
+        )
+        _, history = train(self.graph, hp, self._data, plan)
+        return {name: float(values[-1]) for name, values in history.history.items() if name.startswith("val_")}
+
+    def _winner(self, found: Sequence[tuple[Architecture, dict[str, float]]]) -> tuple[Architecture, dict[str, float]]:
+        """The architecture whose metrics have the best objective."""
+        sign = 1 if self.oracle.objective.direction == "max" else -1
+        return max(found, key=lambda one: sign * one[1][self.oracle.objective.name])
+
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
+        if not self._metrics:
+            return self._train_known(trial)
         model = self._build_hypermodel(trial.hyperparameters)
         self.write_result(trial.trial_id, seconds=self._seconds, **model_costs(model))
         return self._metrics
+
+    def trial_seconds(self) -> float:
+        seconds = super().trial_seconds()
+        return seconds if self.hasty or self.clock is None else min(seconds, max(5.0, 0.1 * self.clock.limit))
+
+    def _train_known(self, trial: Any) -> dict[str, float]:
+        """The validation metrics of what was not searched, after a short training or the only one."""
+        assert self.clock is not None
+        start = self.clock.used()
+        plan = Plan(
+            method=self.method,
+            epochs=self._fit["epochs"],
+            batch_size=self._fit["batch_size"],
+            seed=self.seed,
+            directory=Path(self.get_trial_dir(trial.trial_id)) / "training",
+            validation=self._validation,
+            callbacks=self._fit["callbacks"],
+            verbose=self._fit["verbose"],
+            regularise=False,
+            pace=self.trial_pace(),
+        )
+        history, costs = self.train_trial(trial.hyperparameters, plan)
+        self.write_result(trial.trial_id, seconds=self.clock.used() - start, **costs)
+        return {name: float(values[-1]) for name, values in history.history.items()}
 
     def _try_run_and_update_trial(self, trial: Any, *args: Any, **kwargs: Any) -> None:
         # There is one trial: what goes wrong in it is for the user to see, not to be tried again.

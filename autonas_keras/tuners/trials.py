@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,22 +17,25 @@ from keras_tuner.errors import FailedTrialError
 from autonas_keras import oracles
 from autonas_keras.blocks import Graph
 from autonas_keras.blocks.isolation import own_randomness
-from autonas_keras.evaluation import meets, model_costs
-from autonas_keras.training import ScratchTraining, steps_per_epoch
-from autonas_keras.tuners.base import SearchTuner
+from autonas_keras.evaluation import Proxy, meets, model_costs
+from autonas_keras.training import Deadline, MedianStopping, ScratchTraining, steps_per_epoch, write_curves
+from autonas_keras.tuners.inheriting import Inheritance
 from autonas_keras.tuners.limits import GraphCosts
-from autonas_keras.tuners.network import Plan, train
+from autonas_keras.tuners.network import Plan
 from autonas_keras.tuners.project import Project
+from autonas_keras.tuners.proxies import ProxyTuner
 from autonas_keras.tuners.scratch import pays, scratch_training, shares
-from autonas_keras.tuners.settings import Method
+from autonas_keras.tuners.settings import Method, _check, _whole
 
+LATER = ("proxy", "top_k", "stop_below_median")  # settings that say nothing unless they are set
 PATIENCE = 10  # epochs without progress after which a trial ends, as in AutoKeras
 
 
-class TrialTuner(SearchTuner):
+class TrialTuner(ProxyTuner):
     """Trains the network of every trial from scratch: built by itself, or in one supernet that all trials share."""
 
     method: TrialMethod
+    inheritance: Inheritance | None = None  # what gives children of an evolution the weights of their parents
     _scratch: ScratchTraining | None = None
     _decided = False  # whether there is to be such a supernet
 
@@ -43,65 +47,95 @@ class TrialTuner(SearchTuner):
             )
         if self.limits:
             self.oracle.accept = self._within_limits
+        super().on_search_begin()
 
     def _within_limits(self, values: dict[str, Any]) -> bool:
         hp = self.oracle.get_space()
         hp.values = {**hp.values, **values}
+        return meets(self._costs(hp), self.limits)
+
+    def _costs(self, hp: Any) -> dict[str, float]:
+        """What the full network of hyperparameters costs."""
         only_architecture = all(any(e.name.startswith(f"{b.name}/") for b in self.graph.searched) for e in hp.space)
         costs: dict[str, float] = {} if self.costs is None else self.costs.of(self.graph.space.read(hp))
         if self.costs is None or not only_architecture:
             costs |= model_costs(self._build_hypermodel(hp))
-        return meets(costs, self.limits)
+        return costs
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> keras.callbacks.History:
-        hp = trial.hyperparameters
-        start, folder = time.perf_counter(), Path(self.get_trial_dir(trial.trial_id))
-        callbacks = copy.deepcopy(self._fit["callbacks"])
-        if not any(isinstance(callback, keras.callbacks.EarlyStopping) for callback in callbacks):
-            callbacks.append(keras.callbacks.EarlyStopping(patience=PATIENCE, min_delta=1e-4))
-        plan = Plan(
-            method=self.method,
-            epochs=int(hp.values.get("tuner/epochs", self._fit["epochs"])),
-            batch_size=self._fit["batch_size"],
-            seed=self.seed,
-            directory=folder / "training",
-            validation=self._validation,
-            callbacks=callbacks,
-            verbose=self._fit["verbose"],
-            regularise=False,
-        )
+        hp, start = trial.hyperparameters, time.perf_counter()
+        plan = self._plan(trial)
+        if self.inheritance is not None:
+            plan.begin = partial(self.inheritance.bequeath, trial.trial_id)
         history, costs = self._run(hp, plan)
+        self._longest = max(self._longest, time.perf_counter() - start)
         if not history.history.get(self.oracle.objective.name):
             raise FailedTrialError(
                 f"Expected the objective {self.oracle.objective.name!r} among {sorted(history.history)}, got none."
             )
         self.write_result(trial.trial_id, seconds=time.perf_counter() - start, **costs)
+        write_curves(Path(self.get_trial_dir(trial.trial_id)), history.history)
         return history
 
+    def _plan(self, trial: Any) -> Plan:
+        """How the network of a trial is trained."""
+        folder = Path(self.get_trial_dir(trial.trial_id))
+        plan = self._proxy_plan(folder / "training", None if self.hasty else self.method.proxy)
+        plan.pace = self.trial_pace()
+        plan.epochs = int(trial.hyperparameters.values.get("tuner/epochs", plan.epochs))
+        if self.method.stop_below_median:
+            objective = self.oracle.objective
+            rule = MedianStopping(folder.parent, objective.name, objective.direction, name=folder.name)
+            plan.callbacks = [*plan.callbacks, rule]
+        return plan
+
+    def _full_plan(self, directory: Path, epochs: int) -> Plan:
+        callbacks = copy.deepcopy(self._fit["callbacks"])
+        if not any(isinstance(callback, keras.callbacks.EarlyStopping) for callback in callbacks):
+            callbacks.append(keras.callbacks.EarlyStopping(patience=PATIENCE, min_delta=1e-4))
+        return Plan(
+            method=self.method,
+            epochs=epochs,
+            batch_size=self._fit["batch_size"],
+            seed=self.seed,
+            directory=directory,
+            validation=self._validation,
+            callbacks=callbacks,
+            verbose=self._fit["verbose"],
+            regularise=False,
+        )
+
     def _run(self, hp: Any, plan: Plan) -> tuple[keras.callbacks.History, Mapping[str, float]]:
-        """The history of the training of a network, and what the network costs."""
+        """The history of the training of a network, and what the network costs in full."""
         if not self._decided:
             self._scratch, self._decided = self._shared(hp, plan), True
         if self._scratch is not None and self.costs is not None:
             architecture = self.graph.space.read(hp)
             if self._scratch.weights.covers(architecture):
-                history = self._scratch.fit(architecture, plan.epochs, plan.callbacks, plan.verbose)
+                stops = [] if plan.pace is None else [Deadline(plan.pace.left)]
+                history = self._scratch.fit(architecture, plan.epochs, [*plan.callbacks, *stops], plan.verbose)
                 return history, self.costs.of(architecture)
-        model, history = train(self.graph, hp, self._data, plan)
-        return history, model_costs(model)
+        found = self.train_trial(hp, plan)
+        if self.inheritance is not None:
+            self.inheritance.keep(self.oracle.architecture(hp.values))
+        return found
 
     def _shared(self, hp: Any, plan: Plan) -> ScratchTraining | None:
         """What trains the networks of all trials, None when each is to be built."""
         wanted = self.method.share_graph
-        if wanted is False or not self.method.shares or not shares(self.graph, hp):
+        # With a limit each network has a pace of its own, which the shared graph cannot have.
+        if wanted is None and self.clock is not None:
+            return None
+        if self.inheritance is not None or wanted is False or not self.method.shares or not shares(self.graph, hp):
             return None
         if self.costs is None:  # a worker has built nothing yet
             with own_randomness(self.seed), self.graph.building(self.final_network()):
                 self.costs = GraphCosts(self.graph, self.graph.assemble(hp), self.graph.space.read(hp))
-        steps = plan.epochs * steps_per_epoch(self._data[0], plan.batch_size)
+        data = self._samples(plan)
+        steps = plan.epochs * steps_per_epoch(data[0], plan.batch_size)
         if not wanted and not pays(self.graph, self.oracle.max_trials, steps, self._fit["callbacks"]):
             return None
-        return scratch_training(self.graph, hp, self._data, plan)
+        return scratch_training(self.graph, hp, data, plan)
 
     def _run_trials(self) -> None:
         try:
@@ -111,8 +145,16 @@ class TrialTuner(SearchTuner):
 
     def on_trial_end(self, trial: Any) -> None:
         super().on_trial_end(trial)
+        if self._continues(trial):
+            return
+        if self.inheritance is not None:
+            self.inheritance.tidy()
         # Only now does the oracle know the result; a kill before this goes on from the checkpoints.
         shutil.rmtree(Path(self.get_trial_dir(trial.trial_id)) / "training", ignore_errors=True)
+
+    def _continues(self, trial: Any) -> bool:
+        """Whether a later trial may go on from the checkpoints of one that ended."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -122,22 +164,53 @@ class TrialMethod(Method):
     Args:
         share_graph: Whether the networks of the trials are trained, each from the weights it would begin with by itself,
             in one supernet that is traced once, so that a trial starts at once; None does so where it is quicker.
+        proxy: A ``Proxy`` that candidates are judged on; the best ``top_k`` are then trained in full, and the best of
+            these is what the search found.
+        top_k: Candidates that are trained in full after a search on a proxy; 5 when None.
+        validate_proxy: Random architectures that are trained both ways before the search, to say what the proxy is
+            worth; 0 for none.
+        stop_below_median: Whether a trial ends that does worse than the median of others by then, as
+            ``MedianStopping`` says.
         **others: Those of ``Method``.
     """
 
     shares: ClassVar[bool] = True  # whether all trainings are of the same number of epochs
+    takes_epochs: ClassVar[bool] = True  # whether the epochs of trials can be said from outside
 
     share_graph: bool | None = None
+    proxy: Proxy | None = None
+    top_k: int | None = None
+    validate_proxy: int = 0
+    stop_below_median: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         allowed = (None, False, True) if self.shares else (None, False)
         if not any(self.share_graph is value for value in allowed):
             raise ValueError(f"Expected share_graph of {self.name!r} to be one of {allowed}, got {self.share_graph!r}.")
+        stops = (False, True) if self.shares else (False,)
+        if not any(self.stop_below_median is value for value in stops):
+            raise ValueError(
+                f"Expected stop_below_median of {self.name!r} to be one of {stops}, got {self.stop_below_median!r}."
+            )
+        if self.proxy is not None and not isinstance(self.proxy, Proxy):
+            raise TypeError(f"Expected proxy to be an autonas_keras.Proxy or None, got {self.proxy!r}.")
+        _check(self, "top_k", lambda v: v is None or (_whole(v) and v > 0), "a positive integer or None")
+        _check(self, "validate_proxy", lambda v: _whole(v) and (v == 0 or v > 2), "0 or an integer of 3 or more")
+        if self.proxy is not None and self.proxy.epochs is not None and not self.takes_epochs:
+            raise ValueError(
+                f"Expected a proxy without epochs for {self.name!r}, which has max_epochs, got epochs={self.proxy.epochs}."
+            )
+        for name in ("top_k", "validate_proxy"):
+            if self.proxy is None and getattr(self, name):
+                raise ValueError(f"Expected a proxy with {name}, got none; pass proxy=ank.Proxy(epochs=3), say.")
 
     def facts(self) -> dict[str, Any]:
         # How trials are carried out changes nothing in what is searched.
-        return {name: value for name, value in super().facts().items() if name != "share_graph"}
+        facts = {
+            name: value for name, value in super().facts().items() if name not in ("share_graph", "validate_proxy")
+        }
+        return {name: value for name, value in facts.items() if value or name not in LATER}
 
     def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> TrialTuner:
         return TrialTuner(self.oracle(**kwargs), hypermodel, self, project, limits)
@@ -190,6 +263,7 @@ class Hyperband(TrialMethod):
 
     name: ClassVar[str] = "hyperband"
     shares: ClassVar[bool] = False
+    takes_epochs: ClassVar[bool] = False
 
     max_epochs: int = 27
     factor: int = 3

@@ -136,3 +136,34 @@ def test_wrong_spaces_are_refused() -> None:
         blocks.searched_block(JoinedSpace({"a": CHAIN}))
     with pytest.raises(ValueError, match="did you mean 'mobile'"):
         blocks.searched_block("mobil")
+
+
+@pytest.mark.parametrize(
+    ("space", "smaller"),
+    [
+        (CellSpace(("max_pool_3x3", "conv_1x1"), nodes=1, cells=8, channels=16), {"width": 0.25, "depth": 0.5}),
+        (CellSpace(("none", "conv_1x1"), 2, 9, 16, "dense"), {"width": 0.5, "depth": 0.2}),
+        (ChainSpace(("identity", "mbconv_k3_e2"), stages=((2, 16, 2),), stem=8, tail=16), {"width": 0.5}),
+        (MacroSpace(("conv_3x3",), layers=3, channels=8), {"width": 0.5}),
+        (MOBILE, {"width": 0.5}),
+    ],
+    ids=["cells", "dense cells", "chain", "macro", "mobile"],
+)
+def test_a_proxy_has_a_smaller_network_of_the_same_architecture(space: Any, smaller: dict[str, float]) -> None:
+    graph, network = graph_of(space, (8, 8, 3)), blocks.Network(**smaller)
+    point = graph.space.sample(np.random.default_rng(0))
+    full, small = (assembled(graph, point, n) for n in (None, network))
+    assert small.count_params() < full.count_params() and small.output_shape == full.output_shape
+    assert {name for name, does in graph.searched[0].follows(network).items() if does} == set(smaller)
+    if "depth" in smaller:
+        with graph.building(network):
+            built = graph.searched[0].built_space
+        assert (built.cells, built.channels) == ((4, 4) if space.topology == "distinct" else (3, 8))
+
+
+def test_what_is_averaged_down_depends_on_the_images() -> None:
+    network = blocks.Network(shrink=2)
+    for side, follows in ((24, True), (23, False)):
+        graph = graph_of(CELL, (side, side))
+        assembled(graph)
+        assert graph.searched[0].follows(network)["resolution"] is follows

@@ -19,6 +19,7 @@ from autonas_keras.evaluation import (
     architecture_costs,
     chain_costs,
     latency,
+    macro_costs,
     mobile_costs,
     model_costs,
 )
@@ -27,7 +28,7 @@ from autonas_keras.evaluation.latency import CUTS
 from autonas_keras.evaluation.parts import Cut
 from autonas_keras.evaluation.timing import keras_call, low_medians, strengthen, tflite_call
 from autonas_keras.layers import OPERATIONS, register_operation
-from autonas_keras.spaces import CellSpace, ChainSpace, Choice, MobileSpace, Space, operations
+from autonas_keras.spaces import CellSpace, ChainSpace, Choice, MacroSpace, MobileSpace, Space, operations
 from autonas_keras.strategies import RandomSearch
 
 SHAPE = (16, 12, 3)
@@ -49,8 +50,14 @@ CHAINS = {
     ),
     "small": MobileSpace.small(),
 }
-SPACES: dict[str, Any] = {**CELLS, **CHAINS}
-COUNTS = {CellSpace: architecture_costs, ChainSpace: chain_costs, MobileSpace: mobile_costs}
+MACRO = MacroSpace(("conv_3x3", "sep_conv_5x5", "max_pool_3x3"), layers=4, channels=4)
+SPACES: dict[str, Any] = {**CELLS, **CHAINS, "skips": MACRO}
+COUNTS: dict[type[Space], Any] = {
+    CellSpace: architecture_costs,
+    ChainSpace: chain_costs,
+    MacroSpace: macro_costs,
+    MobileSpace: mobile_costs,
+}
 SMALL = CellSpace.nasbench201(cells=3, channels=2, nodes=2)
 TINY_CHAIN = ChainSpace(("mbconv_k3_e1", "mbconv_k3_e2", "identity"), ((2, 4, 1),), 2)
 TINY_MOBILE = MobileSpace(((2, 4),), (1, 2), 3, (1, 2), 1, 2, head=4)

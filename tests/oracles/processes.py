@@ -15,6 +15,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,12 @@ class RaisingAtTheEnd(oracles.RandomSearch):
         super().score_trial(trial)
 
 
-ORACLES: dict[str, Any] = {"random": oracles.RandomSearch, "raising": Raising, "raising at the end": RaisingAtTheEnd}
+ORACLES: dict[str, Any] = {
+    "random": oracles.RandomSearch,
+    "halving": partial(oracles.Asha, max_epochs=4, factor=2),
+    "raising": Raising,
+    "raising at the end": RaisingAtTheEnd,
+}
 
 
 def declare(hp: Any) -> None:
@@ -304,6 +310,7 @@ SCENARIOS: dict[str, tuple[Callable[[Cast], None], str]] = {
     "raising": (peace, "raising"),
     "raising at the end": (peace, "raising at the end"),
     "chaos": (chaos, "random"),
+    "halving": (chaos, "halving"),
 }
 
 

@@ -389,6 +389,23 @@ def test_every_trial_ends_once_and_all_processes_know_the_best(name: str, storie
 
 
 @pytest.mark.slow
+def test_successive_halving_goes_on_through_the_deaths_of_chief_and_workers(stories: dict[str, Any]) -> None:
+    story = stories["halving"]
+    assert set(story["codes"].values()) == {0}, story["logs"]
+    assert sorted(story["ended"]) == sorted(story["trials"]) and story["left"] == [[], []]
+    values, rungs = story["values"], {1: 0, 2: 1, 4: 2}
+    counts = [sum(one["tuner/round"] == rung for one in values.values()) for rung in range(3)]
+    assert counts[0] == 12 and counts[1] >= 6 and counts[2] >= 3
+    before = [one["tuner/trial_id"] for one in values.values() if "tuner/trial_id" in one]
+    assert len(set(before)) == len(before) == counts[1] + counts[2]
+    for one in values.values():
+        assert rungs[one["tuner/epochs"]] == one["tuner/round"]
+        if "tuner/trial_id" in one:
+            assert {**values[one["tuner/trial_id"]], **one} == one
+            assert values[one["tuner/trial_id"]]["tuner/epochs"] == one["tuner/initial_epoch"]
+
+
+@pytest.mark.slow
 def test_the_trial_of_a_killed_worker_runs_again_and_no_other(stories: dict[str, Any]) -> None:
     for name in ("loss", "same id", "other id"):
         story = stories[name]

@@ -88,6 +88,13 @@ class TestHyperband(OracleTestCase):
 
 
 @pytest.mark.slow
+class TestAsha(OracleTestCase):
+    oracle_class = oracles.Asha
+    settings = {"max_epochs": 9}
+    known_failures = {"test_every_point_comes_once_and_then_it_stops": "a point comes again to be trained on"}
+
+
+@pytest.mark.slow
 class TestKerasTunersRandomSearch(OracleTestCase):
     oracle_class = host.RandomSearchOracle
     known_failures = STOCK

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -13,7 +15,7 @@ from autonas_keras.evaluation import SharedWeights
 from autonas_keras.spaces import CellSpace, ChainSpace, JoinedSpace
 from autonas_keras.tasks import ImageClassifier
 from autonas_keras.training import checkpoint
-from autonas_keras.tuners import supernet
+from autonas_keras.tuners import one_shot, supernet
 from tests.tasks.small import TINY, digits
 from tests.tuners.test_resume import Killed, dies, same
 
@@ -56,6 +58,24 @@ def test_a_search_that_dies_anywhere_ends_as_one_that_never_did(
                 fitted(tmp_path / "killed", tuner)
     same(fitted(tmp_path / "killed", tuner), undisturbed)
     assert judged(tmp_path / "killed").equals(judged(tmp_path / "undisturbed"))
+
+
+def test_of_several_finalists_a_short_training_decides_after_a_kill_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"search_epochs": 1, "finalists": 3, "contest_epochs": 1, "objective": "val_accuracy"}
+    with monkeypatch.context() as patch:
+        dies(patch, one_shot, "write_atomically", 3, False)
+        with pytest.raises(Killed):
+            fitted(tmp_path, "spos", **options)
+    clf = fitted(tmp_path, "spos", **options)
+    table = judged(tmp_path).sort_values("score", ascending=False, kind="stable")
+    folder = tmp_path / "image_classifier" / "search"
+    reached = [json.loads((folder / f"finalist_{i}" / "metrics.json").read_text())["val_accuracy"] for i in range(3)]
+    assert not (folder / "finalist_3").exists()
+    winner = table["architecture"].iloc[int(np.argmax(reached))]
+    assert str(clf.best_architecture) == winner
+    assert clf.leaderboard()["score"][0] == max(reached)
 
 
 @pytest.mark.parametrize("tuner", SETTINGS)

@@ -1,0 +1,69 @@
+"""The sides that are compared: what one gets without naming anything, AutoKeras, and KerasTuner's oracles."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import autokeras as ak
+import numpy as np
+import pandas as pd
+
+import autonas_keras as ank
+from benchmarks import autokeras_default
+from benchmarks.data import Data
+from benchmarks.search import accuracy
+
+ORACLES = ("hyperband", "random")  # KerasTuner's Hyperband, and random search as KerasTuner has it but without repeats
+
+
+def compare(
+    data: Any, limit: float, task: str, seeds: Sequence[int], space: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """A line for each seed of ours, and one for each other side with the first seed.
+
+    Args:
+        data: What is trained on and tested, as people have it.
+        limit: Seconds that each side gets.
+        task: Name of the task, the same in both packages.
+        seeds: Of ours.
+        space: The space that KerasTuner's oracles search; None for that of the task.
+    """
+    for seed in seeds:
+        yield fitted(data, seed, limit, task)
+    yield {**autokeras_default.autokeras(for_autokeras(data), seeds[0], limit, getattr(ak, task)), "limit": limit}
+    for tuner in ORACLES:
+        yield fitted(data, seeds[0], limit, task, tuner=tuner, **({} if space is None else {"space": space}))
+
+
+def fitted(data: Any, seed: int, limit: float, task: str, **settings: Any) -> dict[str, Any]:
+    """A task of this package with a time limit, in a folder of its own, tested."""
+    with tempfile.TemporaryDirectory() as folder:
+        clf = getattr(ank, task)(directory=folder, seed=seed, **settings)
+        start = time.perf_counter()
+        clf.fit(data.x_train, data.y_train, time_limit=limit, verbose=0)
+        seconds = time.perf_counter() - start
+        return {
+            "method": settings.get("tuner", "auto"),
+            "tuner": clf.tuner.method.name,
+            "seed": seed,
+            "accuracy": accuracy(clf.predict(data.x_test, verbose=0), np.asarray(data.y_test)),
+            "limit": limit,
+            "seconds": seconds,
+            "params": clf.export_model().count_params(),
+            "trials": len(clf.leaderboard()),
+            "architecture": str(clf.best_architecture).replace("\n", " "),
+        }
+
+
+def for_autokeras(data: Any) -> Data:
+    """The same as NumPy arrays, which is what AutoKeras 3 takes; cells of mixed tables as strings."""
+
+    def array(part: Any) -> np.ndarray:
+        if isinstance(part, pd.DataFrame):
+            return part.to_numpy().astype(str)
+        return part if isinstance(part, np.ndarray) else np.asarray(part).astype(str)
+
+    return Data(*(array(part) for part in data))

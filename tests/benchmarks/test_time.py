@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import command, time
+from benchmarks.data import Data
+from benchmarks.time import _sides, _tables
+from tests.tasks.small import digits
+
+
+def test_every_row_says_what_it_measures_and_its_limit(capsys: pytest.CaptureFixture[str]) -> None:
+    command.main(time, "rows", [])
+    listed = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert list(listed) == ["adult", "cifar10", "digits", "mnist", "sst2"]
+    for name, line in listed.items():
+        row = import_module(f"benchmarks.time.{name}")
+        assert f"{row.LIMIT / 60:g} minute" in line and "reach 0." in line
+        assert "seeds" in signature(row.run).parameters
+
+
+@pytest.mark.filterwarnings("ignore:Expected a time_limit for an epoch")
+def test_one_side_is_measured_under_its_limit() -> None:
+    x, y = digits(80)
+    line = _sides.fitted(Data(x, y, x[:20], y[:20]), 0, 5.0, "ImageClassifier")
+    assert (line["method"], line["tuner"], line["limit"]) == ("auto", "published", 5.0)
+    assert 0 <= line["accuracy"] <= 1 and line["seconds"] > 0 and line["params"] > 0
+
+
+def test_tables_go_to_autokeras_as_arrays() -> None:
+    frame = pd.DataFrame({"a": [1, 2], "b": ["x", None]})
+    found = _sides.for_autokeras((frame, pd.Series(["p", "q"]), np.zeros((2, 3)), np.arange(2)))
+    assert found.x_train.dtype.kind == found.y_train.dtype.kind == "U"
+    assert found.x_test.shape == (2, 3)
+
+
+def test_the_official_splits_are_read(data_dir: Path) -> None:
+    sst2, adult = _tables.sst2(), _tables.adult()
+    assert (len(sst2.x_train), len(sst2.x_test)) == (7792, 1821)
+    assert adult.x_train.shape == (32561, 14) and adult.x_test.shape == (16281, 14)
+    assert set(adult.y_train) == {"<=50K", ">50K"}

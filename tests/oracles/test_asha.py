@@ -1,0 +1,161 @@
+"""Asynchronous successive halving: who is promoted, when, and what it costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+import numpy as np
+import pandas as pd
+import pytest
+
+from autonas_keras import oracles
+from autonas_keras.oracles.asha import geometric_rungs
+from autonas_keras.strategies import RegularizedEvolution
+from autonas_keras.testing.oracles import SIXTEEN, STATUS, declared, end
+
+SCORE = keras_tuner.Objective("score", "max")
+
+
+def asha(folder: Path, hp: Any = None, objective: Any = SCORE, **kwargs: Any) -> oracles.Asha:
+    given = {"max_trials": 9, "max_epochs": 9, "min_epochs": 1, "seed": 0, **kwargs}
+    oracle = oracles.Asha(objective, hyperparameters=declared(SIXTEEN) if hp is None else hp, **given)
+    oracle.verbose = 0
+    oracle._set_project_dir(str(folder), "project")
+    return oracle
+
+
+def job(trial: Any) -> tuple[str | None, int, int]:
+    """What a trial goes on from, and its first and last epoch."""
+    values = trial.hyperparameters.values
+    return values.get("tuner/trial_id"), values["tuner/initial_epoch"], values["tuner/epochs"]
+
+
+def test_rungs_are_counted_down_from_the_full_training() -> None:
+    assert geometric_rungs(27, 3, 1) == geometric_rungs(27, 3) == (1, 3, 9, 27)
+    assert geometric_rungs(27, 3, candidates=60) == (1, 3, 9, 27)
+    assert geometric_rungs(27, 3, candidates=9) == (3, 9, 27)
+    assert geometric_rungs(60, 3, 2) == (3, 7, 20, 60)
+    assert geometric_rungs(60, 3, 3) == (7, 20, 60)
+    assert geometric_rungs(4, 2, 4) == geometric_rungs(4, 2, candidates=1) == (4,)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_promotions_worked_by_hand(sign: int, tmp_path: Path) -> None:
+    scores = [0.1, 0.5, 0.3, 0.9, 0.2, 0.8, 0.4, 0.7, 0.6]
+    oracle = asha(tmp_path, objective=keras_tuner.Objective("score", "max" if sign == 1 else "min"))
+    expected = [
+        (None, 0, 1), (None, 0, 1), (None, 0, 1),  # .1 .5 .3
+        ("0001", 1, 3),  # the best of three
+        (None, 0, 1), ("0004", 1, 3),  # .9 is the best of four
+        (None, 0, 1), (None, 0, 1), ("0007", 1, 3),  # .2 .8: two of six may go on
+        ("0005", 3, 9),  # .9 is the best of the three that had 3 epochs; the highest rung comes first
+        (None, 0, 1), (None, 0, 1), (None, 0, 1),  # .4 .7 .6
+        ("0011", 1, 3),  # three of nine
+    ]  # fmt: skip
+    worth: dict[str, float] = {}
+    fresh = iter(scores)
+    for wanted in expected:
+        trial = oracle.create_trial("tuner0")
+        assert job(trial) == wanted
+        worth[trial.trial_id] = next(fresh) if wanted[0] is None else worth[wanted[0]]
+        end(oracle, trial, sign * worth[trial.trial_id])
+    assert oracle.create_trial("tuner0").status == STATUS.STOPPED
+    assert oracle.epochs_trained == 9 * 1 + 4 * 2 + 1 * 6
+    for trial in oracle.trials.values():
+        if (before := job(trial)[0]) is not None:
+            own = [
+                {n: v for n, v in t.hyperparameters.values.items() if "/" not in n}
+                for t in (trial, oracle.trials[before])
+            ]
+            assert own[0] == own[1]
+
+
+def test_no_worker_waits_for_a_rung_to_fill(tmp_path: Path) -> None:
+    oracle = asha(tmp_path, max_trials=12, factor=2, max_epochs=4)
+    trials = {worker: oracle.create_trial(worker) for worker in ("a", "b", "c")}
+    end(oracle, trials["a"], 0.3)
+    end(oracle, trials["b"], 0.6)
+    # Two of three have ended, so that the better one goes on, and the other worker gets a new architecture.
+    assert job(oracle.create_trial("a")) == ("0001", 1, 2)
+    assert job(oracle.create_trial("b")) == (None, 0, 1)
+    end(oracle, trials["c"], 0.1)
+    assert job(oracle.create_trial("c")) == (None, 0, 1)  # one of three may go on, and one did
+    end(oracle, oracle.trials["0004"], 0.9)
+    assert job(oracle.create_trial("b")) == ("0004", 1, 2)  # the best two of four are .9 and .6
+
+
+def test_what_failed_counts_as_worst_and_never_goes_on(tmp_path: Path) -> None:
+    oracle = asha(tmp_path, factor=2, max_epochs=2, max_consecutive_failed_trials=9)
+    for value in (None, None, None):
+        end(oracle, oracle.create_trial("tuner0"), value)
+    trial = oracle.create_trial("tuner0")
+    end(oracle, trial, 0.1)
+    promoted = oracle.create_trial("tuner0")
+    assert job(promoted) == (trial.trial_id, 1, 2)
+    end(oracle, promoted, None)
+    assert job(oracle.create_trial("tuner0")) == (None, 0, 1)
+
+
+def test_max_trials_are_architectures(tmp_path: Path) -> None:
+    oracle = asha(tmp_path, max_trials=16, max_epochs=8, factor=2)
+    while (trial := oracle.create_trial("tuner0")).status == STATUS.RUNNING:
+        end(oracle, trial)
+    first = [trial for trial in oracle.trials.values() if job(trial)[0] is None]
+    assert len(first) == 16 == len({tuple(t.hyperparameters.values[n] for n in SIXTEEN.named) for t in first})
+    assert len(oracle.trials) > 16 and oracle.max_trials == 16
+
+
+def test_the_strategy_learns_from_the_lowest_rung(tmp_path: Path) -> None:
+    oracle = asha(tmp_path, strategy="evolution", population_size=4, sample_size=2, factor=2)
+    while (trial := oracle.create_trial("tuner0")).status == STATUS.RUNNING:
+        end(oracle, trial, 0.5 if job(trial)[1] else 0.25)
+    assert isinstance(oracle.strategy, RegularizedEvolution)
+    assert [reward for _, reward in oracle.strategy.history] == [0.25] * 9
+
+
+def test_rungs_stay_when_a_search_goes_on_with_more_trials(tmp_path: Path) -> None:
+    oracle = asha(tmp_path, min_epochs=None, max_trials=3)
+    end(oracle, oracle.create_trial("tuner0"))
+    again = asha(tmp_path, keras_tuner.HyperParameters(), min_epochs=None, max_trials=9)
+    assert again.rungs == (1, 3, 9)
+    again.reload()
+    assert again.rungs == (3, 9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"strategy": "evolutoin"}, "did you mean 'evolution'"),
+        ({"factor": 1}, "factor to be an integer of 2 or more, got 1"),
+        ({"max_epochs": 0}, "max_epochs"),
+        ({"min_epochs": 10}, "min_epochs of at most max_epochs = 9, got 10"),
+        ({"rungs": (3, 3)}, "each of more than the one before"),
+        ({"rungs": ()}, "rungs of positive epochs"),
+    ],
+)
+def test_wrong_arguments_are_refused(settings: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=words):
+        asha(tmp_path, **settings)
+
+
+def test_a_budget_on_a_published_table(data_dir: Path, tmp_path: Path) -> None:
+    """60 cells of NAS-Bench-201: what is known after 12 epochs, and after 200."""
+    edges = [f"edge_{node}_{state}" for node in (1, 2, 3) for state in range(node)]
+    columns = [*edges, "cifar10_val_acc_12ep", "cifar10_test_acc_200ep"]
+    table = pd.read_csv(data_dir / "nas_bench_201.csv.gz", usecols=columns).set_index(edges)
+    hp = keras_tuner.HyperParameters()
+    for edge in edges:
+        hp.Choice(edge, [0, 1, 2, 3, 4])
+    oracle = asha(tmp_path, hp, max_trials=60, rungs=(12, 200), factor=6)
+    while (trial := oracle.create_trial("tuner0")).status == STATUS.RUNNING:
+        values = trial.hyperparameters.values
+        row = table.loc[tuple(values[edge] for edge in edges)]
+        end(oracle, trial, float(row["cifar10_test_acc_200ep" if values["tuner/round"] else "cifar10_val_acc_12ep"]))
+    tried = {tuple(t.hyperparameters.values[edge] for edge in edges) for t in oracle.trials.values()}
+    promoted = [trial for trial in oracle.trials.values() if job(trial)[0] is not None]
+    assert len(tried) == 60
+    assert oracle.epochs_trained == 60 * 12 + len(promoted) * 188 < 0.35 * 60 * 200
+    best = float(np.max([trial.score for trial in promoted]))
+    assert best >= table.loc[list(tried)]["cifar10_test_acc_200ep"].max() - 0.5

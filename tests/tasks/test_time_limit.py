@@ -1,0 +1,172 @@
+"""Searches that keep a time limit."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+from autokeras.tuners.greedy import Greedy
+
+from autonas_keras.tasks import ImageClassifier, ImageRegressor
+from autonas_keras.tuners import base, timed
+from tests.tasks.small import TINY, digits
+from tests.tuners.test_resume import Killed, dies
+
+SPARE = 200.0  # seconds that a machine full of other work may take longer
+# On such a machine every limit of some seconds is too short for an epoch.
+pytestmark = pytest.mark.filterwarnings("ignore:Expected a time_limit for an epoch")
+
+
+def clock_of(folder: Path, name: str = "image_classifier") -> dict[str, Any]:
+    return json.loads((folder / name / "clock.json").read_text())
+
+
+def usable(clf: ImageClassifier, x: np.ndarray, y: np.ndarray, folder: Path) -> None:
+    assert set(clf.predict(x[:20], verbose=0).ravel()) <= set(y)
+    clf.export_model().save(folder / "found.keras")
+    model = keras.saving.load_model(folder / "found.keras")
+    assert np.isfinite(model.predict(x[:3], verbose=0)).all()
+    assert len(clf.leaderboard()) >= 1 and np.isfinite(clf.leaderboard()["score"].iloc[0])
+
+
+@pytest.mark.parametrize("limit", [0, -5, math.nan, math.inf, "10"])
+def test_an_absurd_limit_is_refused_before_anything_happens(tmp_path: Path, limit: Any) -> None:
+    x, y = digits(40)
+    clf = ImageClassifier(directory=tmp_path, space=TINY)
+    with pytest.raises(ValueError, match="Expected time_limit to be a positive number of seconds"):
+        clf.fit(x, y, time_limit=limit)
+    assert not (tmp_path / "image_classifier" / "clock.json").exists()
+
+
+def test_a_tuner_class_of_autokeras_keeps_no_limit(tmp_path: Path) -> None:
+    x, y = digits(40)
+    clf = ImageClassifier(directory=tmp_path, space=TINY, tuner=Greedy, max_trials=1)
+    with pytest.raises(TypeError, match="Expected a tuner of autonas_keras for time_limit, got Greedy"):
+        clf.fit(x, y, time_limit=60)
+
+
+@pytest.mark.parametrize("tuner", [None, "darts", "random", "bignas"])
+def test_a_limit_too_short_for_an_epoch_is_a_warning_and_gives_a_usable_network(
+    tmp_path: Path, tuner: str | None
+) -> None:
+    x, y = digits(80)
+    space = {"space": TINY} if tuner != "bignas" else {}
+    clf = ImageClassifier(directory=tmp_path, tuner=tuner, seed=0, **space)
+    with pytest.warns(
+        UserWarning, match=r"Expected a time_limit for an epoch or more, got 0.1 seconds, .* 1 of 4 steps"
+    ):
+        clf.fit(x, y, batch_size=16, verbose=0, time_limit=0.1)
+    usable(clf, x, y, tmp_path)
+
+
+def test_the_method_is_chosen_kept_and_told_and_the_limit_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x, y = digits(200)
+    clf = ImageClassifier(
+        directory=tmp_path, seed=0, metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+    )
+    start = time.monotonic()
+    clf.fit(x, y, batch_size=16, verbose=1, time_limit=8)
+    assert time.monotonic() - start < 8 + SPARE
+    assert clf.tuner.method.name == "published"
+    assert "Chose tuner 'published' on the space 'nasbench201': 8 s on" in capsys.readouterr().out
+    kept = json.loads((tmp_path / "image_classifier" / "choice.json").read_text())
+    assert kept["tuner"] == "published" and kept["facts"]["time_limit"] == 8 and kept["facts"]["samples"] == 160
+    assert list(clock_of(tmp_path)["phases"]) == ["search", "final"]
+    usable(clf, x, y, tmp_path)
+    # Another process takes what was chosen, with a limit and without.
+    again = ImageClassifier(directory=tmp_path)
+    assert again.tuner.method.name == "published" and again.space == "nasbench201"
+    again.fit(x, y, batch_size=16, verbose=0)
+    np.testing.assert_array_equal(again.predict(x, verbose=0), clf.predict(x, verbose=0))
+
+
+def test_without_a_limit_and_a_name_it_is_darts_as_ever(tmp_path: Path) -> None:
+    clf = ImageClassifier(directory=tmp_path, space=TINY, search_epochs=1)
+    x, y = digits(40)
+    clf.fit(x, y, epochs=1, batch_size=16, verbose=0)
+    assert clf.tuner.method.name == "darts"
+    assert not (tmp_path / "image_classifier" / "clock.json").exists()
+
+
+def test_settings_of_one_tuner_are_refused_where_it_is_to_be_chosen(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="settings that every tuner has with tuner='auto', got 'order'; name the tuner"):
+        ImageClassifier(directory=tmp_path, tuner="auto", order=2)
+    assert ImageClassifier(directory=tmp_path, tuner="auto", channels=8).tuner.method.channels == 8
+
+
+SUPERNETS = {"darts": {}, "spos": {"evaluations": 500}, "enas": {"samples": 500}}
+
+
+@pytest.mark.parametrize("tuner", [*SUPERNETS, pytest.param("bignas", marks=pytest.mark.slow(seconds=30))])
+def test_a_supernet_learns_for_as_many_steps_as_there_is_time_for(
+    tmp_path: Path, tuner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timed, "START", 0.1)
+    x, y = digits(200)
+    settings = {"space": TINY, **SUPERNETS[tuner]} if tuner in SUPERNETS else {}
+    clf = ImageClassifier(directory=tmp_path, tuner=tuner, seed=0, search_epochs=10_000, **settings)
+    start = time.monotonic()
+    clf.fit(x, y, batch_size=16, verbose=0, time_limit=10)
+    assert time.monotonic() - start < 10 + SPARE
+    epochs, steps = clock_of(tmp_path)["plans"]["search"]
+    assert 1 <= epochs < 10_000 and 1 <= steps <= 160
+    usable(clf, x, y, tmp_path)
+    if tuner != "darts":
+        clf.specialize(limits=None, verbose=0)  # takes as long as it takes
+
+
+def test_trials_are_proposed_while_there_is_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LEAST_TRIAL", "START"):
+        monkeypatch.setattr(timed, name, 0.5)
+    monkeypatch.setattr(timed, "SLOW", 10.0)  # however slow the machine is
+    x, y = digits(80)
+    clf = ImageRegressor(directory=tmp_path, tuner="random", space=TINY, max_trials=10_000, seed=0)
+    clf.fit(x, y, batch_size=16, epochs=1000, verbose=0, time_limit=12)
+    clock = clock_of(tmp_path, "image_regressor")
+    assert 1 <= len(clf.leaderboard()) < 1000
+    assert set(clf.leaderboard()["status"]) == {"COMPLETED"}
+    assert clock["phases"]["search"][1] <= 12 + SPARE
+
+
+def test_the_time_before_a_kill_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fit() -> ImageClassifier:
+        x, y = digits(80)
+        clf = ImageClassifier(directory=tmp_path, tuner="random", space=TINY, max_trials=1, seed=0)
+        clf.fit(x, y, batch_size=16, epochs=2, verbose=0, time_limit=100)
+        return clf
+
+    with monkeypatch.context() as patch:
+        dies(patch, base, "save_model", 1)
+        with pytest.raises(Killed):
+            fit()
+    before = clock_of(tmp_path)
+    assert before["used"] > 0 and before["phases"]["final"][1] is None
+    clf = fit()
+    after = clock_of(tmp_path)
+    assert after["used"] > before["used"] and after["phases"]["final"][0] == before["phases"]["final"][0]
+    assert clf.tuner.finished and len(clf.leaderboard()) == 1
+
+
+def test_the_final_network_suits_the_time(tmp_path: Path) -> None:
+    clf = ImageClassifier(directory=tmp_path, tuner="published", space="nasbench201")
+    x, y = digits(40)
+    tuner, block = clf.tuner, clf.tuner.graph.searched[0]
+    block.input_shape = (32, 32, 3)
+    hp = keras_tuner.HyperParameters()
+    with hp.name_scope(block.name):
+        block.space.declare(hp)
+    sizes = [timed.suited_size(tuner.graph, hp, flops) for flops in (0, 2e6, 2e7, 2e8, 1e12)]
+    counted = [timed.network_flops(tuner.graph, hp, **size) for size in sizes]
+    assert counted == sorted(counted) and len(set(counted)) == 5
+    assert sizes[0] == {"cells": 3, "channels": 8} and sizes[-1] == {"cells": 9, "channels": 64}
+    assert all(flops <= most for flops, most in zip(counted[1:], (2e6, 2e7, 2e8, 1e12), strict=True))
+    assert [timed.enough_epochs(count) for count in (1, 10_000, 10**6)] == [150, 25, 15]
