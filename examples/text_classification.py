@@ -38,7 +38,7 @@ def main() -> None:
     x_test, y_test = messages(100, seed=1)
 
     # Three networks, small ones: a bag of n-grams, with a cell of 1-D operations beside it or an average of words.
-    space = ank.spaces.TextSpace(nodes=1, channels=16, embeddings=(16,), width=16)
+    space = ank.spaces.TextSpace(nodes=1, channels=16, embeddings=(16,), width=40)
     clf = ank.TextClassifier(
         tuner="random", max_trials=3, space=space, directory=FOLDER, project_name="messages", seed=0
     )

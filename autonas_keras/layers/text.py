@@ -21,7 +21,7 @@ from autonas_keras.spaces.texts import Texts
 
 BUCKETS = 32_749  # rows of a table of hashed n-grams, a prime
 BASE = 31_337  # of their hash; (BUCKETS - 1) * BASE and a number of a word stay below 2^31
-SUBWORDS = (3, 4)  # characters of an n-gram
+SUBWORDS = (2, 3, 4, 5)  # characters of an n-gram
 UNREAD = 0.3  # share of the words and n-grams that a step of the training does not see
 
 
@@ -84,31 +84,37 @@ def hashed_ngrams(numbers: Tensor, size: int) -> tuple[Tensor, Tensor]:
 # The bag
 
 
-def _words(space: TextSpace, texts: Texts, read: list[Tensor]) -> Tensor:
+def _words(space: TextSpace, texts: Texts, read: list[Tensor], width: int | None = None) -> Tensor:
     words, mask, _ = read
     rank = keras.ops.cast(words, mask.dtype)
     # Numbers go by frequency, and by Zipf's law this is about the inverse document frequency, log(texts / texts with it).
     weights = keras.ops.multiply(keras.ops.squeeze(mask, -1), keras.ops.add(1.0, keras.ops.log1p(rank)))
-    return _weighted("words", words, weights, texts.words, space.width)
+    return _weighted("words", words, weights, texts.words, width or space.width)
 
 
 def _words_bigrams(space: TextSpace, texts: Texts, read: list[Tensor]) -> Tensor:
     words, mask, _ = read
+    width = space.width // 2
     buckets, there = hashed_ngrams(words, 2)
     weights = keras.ops.cast(there, mask.dtype)
     if texts.length > 1:
         weights = keras.ops.multiply(weights, keras.ops.squeeze(mask, -1)[:, 1:])
-    bigrams = _weighted("bigrams", buckets, weights, BUCKETS, space.width)
-    return keras.ops.add(_words(space, texts, read), bigrams)
+    bigrams = _weighted("bigrams", buckets, weights, BUCKETS, width)
+    return _joined([_words(space, texts, read, space.width - width), bigrams])
 
 
 def _words_characters(space: TextSpace, texts: Texts, read: list[Tensor]) -> Tensor:
     _, mask, characters = read
-    found = [hashed_ngrams(characters, size) for size in SUBWORDS]
-    buckets = keras.ops.concatenate([bucket for bucket, _ in found], axis=1)
-    weights = keras.ops.cast(keras.ops.concatenate([there for _, there in found], axis=1), mask.dtype)
-    subwords = _weighted("subwords", buckets, weights, BUCKETS, space.width)
-    return keras.ops.add(_words(space, texts, read), subwords)
+    width = space.width // (1 + len(SUBWORDS))
+    parts = [_words(space, texts, read, space.width - len(SUBWORDS) * width)]
+    for size in SUBWORDS:
+        buckets, there = hashed_ngrams(characters, size)
+        parts.append(_weighted(f"subwords_{size}", buckets, keras.ops.cast(there, mask.dtype), BUCKETS, width))
+    return _joined(parts)
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return keras.layers.Concatenate(name=layer_name("parts"))(parts)
 
 
 def _no_bag(space: TextSpace, texts: Texts, read: list[Tensor]) -> Tensor:

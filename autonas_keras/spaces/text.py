@@ -45,7 +45,7 @@ class TextSpace(Space):
     embeddings), and "pooling", how the features of the words become one; at last "dropout".
 
     Args:
-        bags: "words", "words_bigrams", "words_characters" (n-grams of three and four) and "none".
+        bags: "words", "words_bigrams", "words_characters" (n-grams of two to five) and "none".
         sequences: "cell" and "average".
         operations: Of the edges: "conv_1" and the like, "sep_conv_3", "dil_conv_3", "max_pool_3", "avg_pool_3",
             "self_attention", "gru", "identity" and "none".
@@ -54,7 +54,7 @@ class TextSpace(Space):
         embeddings: Widths of the embeddings of words that the cell reads.
         lengths: Shares of the words of the longest text.
         poolings: "max", "average" and "attention".
-        width: Width of the embeddings of the bag.
+        width: Width of the bag, which its kinds of n-grams share; 5 or more.
         dropouts: Rates of dropout of the features.
         texts: What is known of the texts, or its configuration. A block learns it from the data.
 
@@ -87,7 +87,7 @@ class TextSpace(Space):
         embeddings: Sequence[int] = (64, 32),
         lengths: Sequence[float] = (1.0, 0.5),
         poolings: Sequence[str] = POOLINGS,
-        width: int = 32,
+        width: int = 80,
         dropouts: Sequence[float] = (0.5, 0.2),
         texts: Texts | Mapping[str, Any] | None = None,
     ) -> None:
@@ -100,7 +100,7 @@ class TextSpace(Space):
             "embeddings": tuple(_whole("embeddings", size, 1) for size in embeddings),
             "lengths": _shares("lengths", lengths, lambda share: 0 < share <= 1, "(0, 1]"),
             "poolings": _known("poolings", poolings, POOLINGS),
-            "width": _whole("width", width, 1),
+            "width": _whole("width", width, 5),
             "dropouts": _shares("dropouts", dropouts, lambda rate: 0 <= rate < 1, "[0, 1)"),
             "texts": Texts(**texts) if isinstance(texts, Mapping) else texts,
         }

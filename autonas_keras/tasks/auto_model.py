@@ -520,9 +520,9 @@ class AutoModel(Results, auto_model.AutoModel):
         Raises:
             ValueError: When the search is not finished.
         """
-        return self._taking_raw(self.tuner.get_best_model())
+        return self._exported(self.tuner.get_best_model())
 
-    def _taking_raw(self, network: keras.Model) -> keras.Model:
+    def _exported(self, network: keras.Model) -> keras.Model:
         if not any(self.encoders):
             return network
         self._known()

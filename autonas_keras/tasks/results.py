@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,14 @@ class Results:
             TypeError: When the tuner trains no supernet whose networks it hands out.
         """
         checked = check_limits(limits)
-        self.specialized = self._shared_tuner().specialize(checked, verbose)
-        return self._taking_raw(self.specialized.model)
+        found = self._shared_tuner().specialize(checked, verbose)
+        model = self._exported(found.model)
+        self.specialized = replace(found, model=model)
+        return model
+
+    def _exported(self, network: keras.Model) -> keras.Model:
+        """A network that takes the inputs as they were given to ``fit``."""
+        return network
 
     def pareto(
         self, cost: str = "flops", path: str | Path | None = None, evaluations: int = 200, verbose: Any = 1
@@ -119,8 +126,4 @@ class Results:
         raise NotImplementedError
 
     def _set_units(self, targets: Any) -> None:
-        raise NotImplementedError
-
-    def _taking_raw(self, network: keras.Model) -> keras.Model:
-        """The network with the encoding of its inputs in front, if they are encoded."""
         raise NotImplementedError

@@ -22,7 +22,7 @@ import tree
 from autonas_keras.blocks import Graph, Network, alone
 from autonas_keras.evaluation import function_parts, operation_costs
 from autonas_keras.files import write_atomically
-from autonas_keras.layers import NETWORKS, has_function
+from autonas_keras.layers import has_function
 from autonas_keras.oracles import Given
 from autonas_keras.spaces import Architecture, CellSpace, Space, close_names
 from autonas_keras.supernets import CellSupernet, MixedFunction, RelaxedLayer
@@ -133,10 +133,9 @@ class Darts(Method):
             raise ValueError("Expected a graph with a searched block for tuner 'darts', got none; add a CellBlock.")
         for block in hypermodel.searched:
             if not isinstance(block.space, CellSpace) and not has_function(block.space):
-                known = " or ".join(["CellSpace", *(kind.__name__ for kind in NETWORKS)])
                 raise ValueError(
-                    f"Expected a space that can be mixed for tuner 'darts', {known}, got {type(block.space).__name__} "
-                    f"in {block.name}; take tuner 'spos' or 'evolution', or such a space."
+                    "Expected a space of cells, or one whose network is a function, for tuner 'darts', got "
+                    f"{type(block.space).__name__} in {block.name}; take tuner 'spos' or 'evolution', or such a space."
                 )
         if self.search_cells < 3 and any(
             isinstance(block.space, CellSpace) and block.space.topology != "dense" for block in hypermodel.searched
