@@ -14,6 +14,7 @@ from autonas_keras.layers.names import layer_name, layer_names
 from autonas_keras.layers.operations import Tensor
 from autonas_keras.layers.picking import Branch, Picker
 from autonas_keras.layers.sequence import pooled
+from autonas_keras.spaces.choice import Option
 from autonas_keras.spaces.recurrent import RecurrentSpace
 
 DROPPED = 0.3  # share of the embeddings and of the features that a step of the training does not see
@@ -50,7 +51,7 @@ def recurrent_network(x: Tensor, space: RecurrentSpace, picker: Picker, name_pre
     units, steps = space.units, min(space.steps, space.texts.length)
     words = x[:, :steps]
     mask = keras.ops.expand_dims(keras.ops.cast(keras.ops.not_equal(words, 0), keras.config.floatx()), -1)
-    ways = {name: _ACTIVATIONS[name] for name in space.activations}
+    ways: dict[Option, Branch] = {name: _ACTIVATIONS[name] for name in space.activations}
     with layer_names(f"{name_prefix}cell"):
         embedded = keras.layers.Embedding(space.texts.words, units, name=layer_name("table"))(words)
         embedded = keras.layers.SpatialDropout1D(DROPPED, name=layer_name("dropout"))(embedded)
@@ -64,7 +65,7 @@ def recurrent_network(x: Tensor, space: RecurrentSpace, picker: Picker, name_pre
         mixed = keras.ops.add(read[:, step], dense[0](state))
         nodes = [_updated(state, mixed[:, :units], keras.ops.tanh(mixed[:, units:]))]
         for node in range(1, space.nodes + 1):
-            before: dict[int, Branch] = {place: partial(_taken, place) for place in range(node)}
+            before: dict[Option, Branch] = {place: partial(_taken, place) for place in range(node)}
             source = nodes[0] if node == 1 else picker.pick(f"input_{node}", list(nodes), before)
             mixed = dense[node](source)
             new = picker.pick(f"activation_{node}", mixed[:, units:], ways)

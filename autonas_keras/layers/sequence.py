@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import keras
@@ -112,7 +113,7 @@ _PLAIN: dict[str, Branch] = {
     "identity": lambda read: read[0],
     "none": lambda read: keras.ops.multiply(read[0], 0.0),
 }
-_WINDOWED = {
+_WINDOWED: dict[str, Callable[..., Tensor]] = {
     "conv": _conv,
     "sep_conv": _separable_conv,
     "dil_conv": partial(_conv, dilation=2),

@@ -16,6 +16,7 @@ from autonas_keras.layers.names import layer_name, layer_names
 from autonas_keras.layers.operations import Tensor
 from autonas_keras.layers.picking import Branch, Picker
 from autonas_keras.layers.sequence import pooled, sequence_operation
+from autonas_keras.spaces.choice import Option
 from autonas_keras.spaces.text import TextSpace, edge_name
 from autonas_keras.spaces.texts import Texts
 
@@ -46,9 +47,9 @@ def text_network(x: Tensor, space: TextSpace, picker: Picker, name_prefix: str =
     words, characters = x[:, : texts.length], x[:, texts.length :]
     there = keras.ops.expand_dims(keras.ops.cast(keras.ops.not_equal(words, 0), keras.config.floatx()), -1)
     mask = picker.pick("length", there, {share: partial(_read, share) for share in space.lengths})
-    bags: dict[str, Branch] = {name: partial(_BAGS[name], space, texts) for name in space.bags}
+    bags: dict[Option, Branch] = {name: partial(_BAGS[name], space, texts) for name in space.bags}
     bag = picker.pick("bag", [words, mask, characters], bags)
-    sequences: dict[str, Branch] = {
+    sequences: dict[Option, Branch] = {
         "cell": partial(_cell, space, texts, picker),
         "average": partial(_average, space, texts),
     }
@@ -153,9 +154,9 @@ def _read(share: float, mask: Tensor) -> Tensor:
 def _cell(space: TextSpace, texts: Texts, picker: Picker, read: list[Tensor]) -> Tensor:
     """A cell of operations on the embeddings of words, and its pooling: (batch, nodes * channels)."""
     words, mask = read
-    widths: dict[int, Branch] = {size: partial(_embedded, size, space, texts) for size in space.embeddings}
+    widths: dict[Option, Branch] = {size: partial(_embedded, size, space, texts) for size in space.embeddings}
     nodes = [picker.pick("embedding", [words, mask], widths)]
-    ways = {name: sequence_operation(name) for name in space.operations}
+    ways: dict[Option, Branch] = {name: sequence_operation(name) for name in space.operations}
     for node in range(1, space.nodes + 1):
         incoming = [picker.pick(edge_name(source, node), [nodes[source], mask], ways) for source in range(node)]
         nodes.append(keras.ops.sum(keras.ops.stack(incoming), axis=0) if node > 1 else incoming[0])

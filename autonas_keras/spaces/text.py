@@ -111,7 +111,7 @@ class TextSpace(Space):
             *(Choice(edge_name(*edge), self.operations) for edge in self.edges),
             Choice("pooling", self.poolings),
         )
-        children = {"cell": cell} if "cell" in self.sequences else {}
+        children: dict[Option, tuple[Choice, ...]] = {"cell": cell} if "cell" in self.sequences else {}
         super().__init__(
             (
                 Choice("bag", self.bags),

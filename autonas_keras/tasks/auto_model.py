@@ -243,6 +243,7 @@ class AutoModel(Results, auto_model.AutoModel):
         validation_data: Any = None,
         verbose: Any = 1,
         time_limit: float | None = None,
+        *,
         class_weight: str | Mapping[Any, float] | None = None,
         **kwargs: Any,
     ) -> keras.callbacks.History:
@@ -283,8 +284,7 @@ class AutoModel(Results, auto_model.AutoModel):
         if self._is_worker:
             self._join()
         decide = partial(self._decide, time_limit=time_limit, verbose=verbose)
-        data = self._read(x, y, validation_split, validation_data, decide)
-        self._heads[0].class_weights = class_weights(data.targets, data.y, class_weight)
+        data = self._read(x, y, validation_split, validation_data, decide, class_weight)
         split = 0.0 if validation_data is not None else float(validation_split)
         if not isinstance(self.tuner, SearchTuner):
             return self.tuner.search(
@@ -324,6 +324,7 @@ class AutoModel(Results, auto_model.AutoModel):
         validation_split: float,
         validation_data: Any,
         decide: Callable[[convert.TrainingData], None] | None = None,
+        class_weight: str | Mapping[Any, float] | None = None,
     ) -> convert.TrainingData:
         """The data as networks take it; ``decide`` may choose the method by it, and the graph learns its shapes."""
         data = convert.training_data(self, x, y, validation_split, validation_data)
@@ -332,6 +333,7 @@ class AutoModel(Results, auto_model.AutoModel):
             decide(data)
         self._set_units(data.targets)
         self._set_features()
+        self._heads[0].class_weights = class_weights(data.targets, data.y, class_weight)
         self._analyze_data((data.x, data.y))
         self._build_hyper_pipeline()
         return data
