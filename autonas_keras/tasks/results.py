@@ -141,5 +141,4 @@ class Results:
         raise NotImplementedError
 
     def _taking_raw(self, network: keras.Model) -> keras.Model:
-        """The network with the encoding of its inputs in front, if they are encoded."""
         raise NotImplementedError

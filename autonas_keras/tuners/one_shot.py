@@ -59,9 +59,9 @@ class OneShot(Method):
         search_shrink: Factor by which the supernet sees images of 24 pixels and more averaged down.
         search_epochs: Epochs of the supernet; chosen by the number of samples when None.
         search_batch_size: Samples in a step.
-        search_learning_rate: First and last rate of SGD, for texts of Adam, for the shared weights. When None 0.1 and
-            0.0001, for texts 0.002 and 0.0001; with cells that lay their nodes end to end 0.025 and 0.0001, whose sums
-            without normalisation do not bear more.
+        search_learning_rate: First and last rate of SGD, for texts and tables of Adam, for the shared weights. When None
+            0.1 and 0.0001, for texts 0.002 and 0.0001, for tables 0.001 and 0.00001; with cells that lay their nodes end
+            to end 0.025 and 0.0001, whose sums without normalisation do not bear more.
         search_weight_decay: L2 of those weights.
         finalists: Of so many architectures with the best inherited score a short training from scratch decides; with
             1 the inherited score does.
