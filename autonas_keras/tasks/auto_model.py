@@ -517,7 +517,9 @@ class AutoModel(Results, auto_model.AutoModel):
         Raises:
             ValueError: When the search is not finished.
         """
-        network = self.tuner.get_best_model()
+        return self._taking_raw(self.tuner.get_best_model())
+
+    def _taking_raw(self, network: keras.Model) -> keras.Model:
         if not any(self.encoders):
             return network
         self._known()

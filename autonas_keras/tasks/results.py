@@ -71,7 +71,7 @@ class Results:
         """
         checked = check_limits(limits)
         self.specialized = self._shared_tuner().specialize(checked, verbose)
-        return self.specialized.model
+        return self._taking_raw(self.specialized.model)
 
     def pareto(
         self, cost: str = "flops", path: str | Path | None = None, evaluations: int = 200, verbose: Any = 1
@@ -119,4 +119,8 @@ class Results:
         raise NotImplementedError
 
     def _set_units(self, targets: Any) -> None:
+        raise NotImplementedError
+
+    def _taking_raw(self, network: keras.Model) -> keras.Model:
+        """The network with the encoding of its inputs in front, if they are encoded."""
         raise NotImplementedError
