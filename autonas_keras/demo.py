@@ -81,13 +81,15 @@ def hand_made_cnn(digits: Digits, seed: int, epochs: int = 30) -> tuple[np.ndarr
     return model.predict(digits.x_test, verbose=0).argmax(-1), model.count_params()
 
 
-def searched(digits: Digits, seed: int, folder: Path, verbose: int = 0) -> tuple[np.ndarray, int]:
+def searched(digits: Digits, seed: int, folder: Path, verbose: int = 0, quick: bool = False) -> tuple[np.ndarray, int]:
     """Predicted labels and number of parameters of what ``ImageClassifier`` finds; all of it is left in ``folder``.
 
-    A search that was broken off goes on where it was.
+    A search that was broken off goes on where it was. A quick one has a smaller space and fewer epochs.
     """
-    clf = ank.ImageClassifier(tuner="darts", directory=folder, project_name="search", seed=seed)
-    clf.fit(digits.x_train, digits.y_train, batch_size=64, epochs=30, verbose=verbose)
+    space = ank.spaces.CellSpace(nodes=2, cells=3, channels=8) if quick else None
+    method = ank.tuners.Darts(search_epochs=2 if quick else None)
+    clf = ank.ImageClassifier(tuner=method, space=space, directory=folder, project_name="search", seed=seed)
+    clf.fit(digits.x_train, digits.y_train, batch_size=64, epochs=10 if quick else 30, verbose=verbose)
     model = clf.export_model()
     model.save(folder / "found.keras")
     clf.plot_architecture(folder / "cell.svg")
@@ -96,14 +98,14 @@ def searched(digits: Digits, seed: int, folder: Path, verbose: int = 0) -> tuple
     return np.asarray(clf.predict(digits.x_test, verbose=0)).ravel(), model.count_params()
 
 
-def compare(seed: int, folder: str | Path, verbose: int = 0) -> Iterator[Result]:
+def compare(seed: int, folder: str | Path, verbose: int = 0, quick: bool = False) -> Iterator[Result]:
     """Train and test the baselines and then the search, on one split and seed."""
     digits, folder = Digits.load(seed), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     methods: dict[str, Callable[[], tuple[np.ndarray, int]]] = {
         "logistic regression": lambda: logistic_regression(digits, seed),
-        "hand-made CNN": lambda: hand_made_cnn(digits, seed),
-        "found by darts": lambda: searched(digits, seed, folder, verbose),
+        "hand-made CNN": lambda: hand_made_cnn(digits, seed, epochs=5 if quick else 30),
+        "found by darts": lambda: searched(digits, seed, folder, verbose, quick),
     }
     for method, train in methods.items():
         start = time.perf_counter()
@@ -111,13 +113,13 @@ def compare(seed: int, folder: str | Path, verbose: int = 0) -> Iterator[Result]
         yield Result(method, float(np.mean(predicted == digits.y_test)), params, time.perf_counter() - start)
 
 
-def run(seeds: Iterable[int], directory: str | Path, verbose: int = 1) -> None:
+def run(seeds: Iterable[int], directory: str | Path, verbose: int = 1, quick: bool = False) -> None:
     """Compare on each seed, print the table of each and of all, and say where the found networks are."""
     console, results = Console(), []
     for seed in seeds:
         folder = Path(directory) / f"seed_{seed}"
         console.print(f"Digits of scikit-learn, seed {seed}: 1,437 images to train on, 360 to test.")
-        results += (one := list(compare(seed, folder, verbose)))
+        results += (one := list(compare(seed, folder, verbose, quick)))
         console.print(table(one, f"seed {seed}"))
         console.print(f"In {folder}: found.keras, cell.svg, cell.png, leaderboard.csv\n", soft_wrap=True)
     if len(results) > 3:

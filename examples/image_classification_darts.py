@@ -1,13 +1,16 @@
 """Search an image classifier by gradient, train what was found, test it and take it away.
 
-    python examples/image_classification_darts.py
+    python examples/image_classification_darts.py [--quick]
 
 The images are the digits of scikit-learn, so nothing is downloaded. Broken off and started again, it goes on.
+Here it was run with --quick only, as the tests run it: to its end.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 from sklearn.datasets import load_digits
@@ -18,14 +21,17 @@ import autonas_keras as ank
 FOLDER = Path("runs")
 
 
-def main() -> None:
+def main(quick: bool) -> None:
     digits = load_digits()
     x_train, x_test, y_train, y_test = train_test_split(
         digits.images[..., None].astype("float32"), digits.target, test_size=0.2, stratify=digits.target, random_state=0
     )
 
-    clf = ank.ImageClassifier(tuner="darts", directory=FOLDER, project_name="digits", seed=0)
-    clf.fit(x_train, y_train)
+    settings: dict[str, Any] = (
+        {"search_epochs": 1, "space": ank.spaces.CellSpace(nodes=1, cells=2, channels=4)} if quick else {}
+    )
+    clf = ank.ImageClassifier(tuner="darts", directory=FOLDER, project_name="digits", seed=0, **settings)
+    clf.fit(x_train, y_train, epochs=2 if quick else None)
 
     print("test loss and accuracy:", clf.evaluate(x_test, y_test, verbose=0))
     print("labels of the first five:", clf.predict(x_test[:5], verbose=0).ravel(), "true:", y_test[:5])
@@ -41,4 +47,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(quick="--quick" in sys.argv[1:])

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from autonas_keras.evaluation.costs import COSTS
+from autonas_keras.evaluation.pairs import Pair, classifier, least, named, normalised, total
 from autonas_keras.spaces.chain import Block, ChainLayer, ChainSpace, parse_block
 from autonas_keras.spaces.choice import Option
 
-Pair = tuple[int, int]
 Way = tuple[str, float]
 
 
@@ -33,23 +32,14 @@ def chain_costs(
     point = space.architecture(architecture)
     base, table = _table(space, tuple(input_shape), int(classes))
     costs = [base, *(ways[space.block(point, layer)] for layer, ways in zip(space.layers, table, strict=True))]
-    return _named(_total(*costs))
+    return named(total(*costs))
 
 
 def least_chain_costs(space: ChainSpace, input_shape: tuple[int, int, int], classes: int) -> dict[str, int]:
     """The least of each cost that any architecture of the space has, as of ``chain_costs``."""
     base, table = _table(space, tuple(input_shape), int(classes))
     # Layers do not depend on one another, so the least network takes the least everywhere.
-    least = [tuple(min(way[i] for way in ways.values()) for i in range(len(COSTS))) for ways in table]
-    return _named(tuple(base[i] + sum(costs[i] for costs in least) for i in range(len(COSTS))))
-
-
-def _named(cost: tuple[int, ...]) -> dict[str, int]:
-    return dict(zip(COSTS, cost, strict=True))
-
-
-def _total(*costs: Pair) -> Pair:
-    return sum(params for params, _ in costs), sum(flops for _, flops in costs)
+    return named(total(base, *(least(*ways.values()) for ways in table)))
 
 
 @cache
@@ -70,8 +60,7 @@ def _table(space: ChainSpace, input_shape: tuple[int, int, int], classes: int) -
         layers.append(ways)
     if space.tail:
         base.append(_convolution(layer.given, space.tail, height * width))
-    classifier = (space.features + 1) * classes
-    return _total(*base, (classifier, classifier)), layers
+    return total(*base, classifier(space.features, classes)), layers
 
 
 def _block(block: Block, layer: ChainLayer, width: float, before: int, after: int) -> Pair:
@@ -81,7 +70,7 @@ def _block(block: Block, layer: ChainLayer, width: float, before: int, after: in
         return (0, 0) if layer.keeps_shape else _convolution(layer.read, layer.given, after)
     if block.family == "mbconv":
         expand = (0, 0) if block.expansion == 1 else _convolution(layer.read, hidden, before)
-        return _total(expand, _depthwise(hidden, kernel, after), _convolution(hidden, layer.given, after))
+        return total(expand, _depthwise(hidden, kernel, after), _convolution(hidden, layer.given, after))
     read = layer.read // 2 if layer.keeps_shape else layer.read
     given = layer.given - read
     beside = (0, 0) if layer.keeps_shape else _separable(read, read, kernel, after)
@@ -89,19 +78,16 @@ def _block(block: Block, layer: ChainLayer, width: float, before: int, after: in
         inside = [_separable(a, b, kernel, after) for a, b in ((read, hidden), (hidden, hidden), (hidden, given))]
     else:
         inside = [_convolution(read, hidden, before), _separable(hidden, given, kernel, after)]
-    return _total(beside, *inside)
+    return total(beside, *inside)
 
 
 def _convolution(read: int, given: int, area: int, kernel: int = 1) -> Pair:
-    """A convolution, with the scale and offset of the batch normalisation after it."""
-    size = kernel * kernel * read * given
-    return size + 2 * given, size * area
+    return normalised(kernel * kernel * read * given, given, area)
 
 
 def _depthwise(channels: int, kernel: int, area: int) -> Pair:
-    size = kernel * kernel * channels
-    return size + 2 * channels, size * area
+    return normalised(kernel * kernel * channels, channels, area)
 
 
 def _separable(read: int, given: int, kernel: int, area: int) -> Pair:
-    return _total(_depthwise(read, kernel, area), _convolution(read, given, area))
+    return total(_depthwise(read, kernel, area), _convolution(read, given, area))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from autonas_keras.evaluation.pairs import Pair, classifier, named, normalised, total
 from autonas_keras.spaces import MobileBlock, MobileSpace
 from autonas_keras.spaces.choice import Option
 from autonas_keras.spaces.mobile_plan import resized_shape
@@ -23,20 +24,18 @@ def mobile_costs(
     plan = space.plan(architecture)
     size = resized_shape(input_shape[:2], plan.resolution)
     height, width = (-(-side // space.stem_stride) for side in size)
-    params, flops = _normalised(9 * input_shape[2] * plan.stem, plan.stem, height * width)
+    costs = [normalised(9 * input_shape[2] * plan.stem, plan.stem, height * width)]
     channels = plan.stem
     for blocks in plan.stages:
         for block in blocks:
             before = height * width
             height, width = -(-height // block.stride), -(-width // block.stride)
-            for more, work in _block(block, before, height * width):
-                params, flops = params + more, flops + work
+            costs += _block(block, before, height * width)
             channels = block.outputs
     if space.head is not None:
-        more, work = _normalised(channels * space.head, space.head, height * width)
-        params, flops, channels = params + more, flops + work, space.head
-    classifier = (channels + 1) * classes
-    return {"params": params + classifier, "flops": flops + classifier}
+        costs.append(normalised(channels * space.head, space.head, height * width))
+        channels = space.head
+    return named(total(*costs, classifier(channels, classes)))
 
 
 def least_mobile_costs(space: MobileSpace, input_shape: tuple[int, int, int], classes: int) -> dict[str, int]:
@@ -44,22 +43,17 @@ def least_mobile_costs(space: MobileSpace, input_shape: tuple[int, int, int], cl
     return mobile_costs(space, space.smallest(), input_shape, classes)
 
 
-def _block(block: MobileBlock, before: int, area: int) -> list[tuple[int, int]]:
+def _block(block: MobileBlock, before: int, area: int) -> list[Pair]:
     """Parameters and multiply-adds of each part of a block that reads ``before`` pixels and gives ``area``."""
     hidden, squeezed = block.hidden, block.squeezed
     parts = [
-        _normalised(block.kernel**2 * hidden, hidden, area),
-        _normalised(hidden * block.outputs, block.outputs, area),
+        normalised(block.kernel**2 * hidden, hidden, area),
+        normalised(hidden * block.outputs, block.outputs, area),
     ]
     if block.expands:
-        parts.append(_normalised(block.inputs * hidden, hidden, before))
+        parts.append(normalised(block.inputs * hidden, hidden, before))
     if squeezed:
         # Two layers of one pixel, with biases.
         weights = 2 * hidden * squeezed + hidden + squeezed
         parts.append((weights, weights))
     return parts
-
-
-def _normalised(weights: int, channels: int, area: int) -> tuple[int, int]:
-    """A convolution without bias, and the scale and offset of the batch normalisation after it."""
-    return weights + 2 * channels, weights * area

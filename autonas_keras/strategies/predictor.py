@@ -176,11 +176,12 @@ class Predictor(Strategy):
             best[np.argpartition(-rewards, self.most // 2)[: self.most // 2]] = True
             rows = np.union1d(rows[best], rows[~best][-(self.most - self.most // 2) :])
         y = targets(rewards[rows])
-        highest = float(y.max())
         indices = np.array([self._indices[i] for i in rows])
+        if self._earlier:
+            y = self._beside_earlier(y, [self._log[i][0] for i in rows])
+        highest = float(y.max())
         seen = {code for code, _ in self._log[:count]}
-        earlier = {code: value for code, value in self._earlier.items() if code not in seen}
-        if earlier:
+        if earlier := {code: value for code, value in self._earlier.items() if code not in seen}:
             y = np.concatenate([y, list(earlier.values())])
             indices = np.concatenate([indices, self._encoder.indices([self.decode(code) for code in earlier])])
         if self.features:
@@ -189,6 +190,15 @@ class Predictor(Strategy):
         x = self._columns(indices)
         self._surrogate.fit(x, y, (self._seed + count) % 2**31, count)
         self._best, self._fitted, self._ready = highest, count, True
+
+    def _beside_earlier(self, y: np.ndarray, codes: Sequence[str]) -> np.ndarray:
+        """What was observed, on the scale of the earlier search: by what both know, which is its best."""
+        both = [place for place, code in enumerate(codes) if code in self._earlier]
+        if not both:
+            return y
+        there, here = np.array([self._earlier[codes[place]] for place in both]), y[both]
+        scale = there.std() / here.std() if min(there.std(), here.std()) > 1e-9 else 1.0
+        return np.round(there.mean() + scale * (y - here.mean()), 9)
 
     def _columns(self, indices: np.ndarray) -> np.ndarray:
         """What the model is told of architectures, shape (architectures, columns)."""

@@ -26,10 +26,12 @@ from autonas_keras.tasks.data import check_batch_size, fingerprint
 from autonas_keras.tasks.encoders import encoders_code, load_encoders, save_encoders, with_preprocessing
 from autonas_keras.tasks.encoding import find_encoders
 from autonas_keras.tasks.facts import check_objective, graph_facts
+from autonas_keras.tasks.objectives import directed
 from autonas_keras.tasks.results import Results
-from autonas_keras.tasks.targets import Labels, Numbers
+from autonas_keras.tasks.targets import Labels, Numbers, class_weights
 from autonas_keras.tasks.undecided import Undecided
 from autonas_keras.tuners import (
+    SEARCHED,
     Facts,
     Method,
     Project,
@@ -120,6 +122,8 @@ class AutoModel(Results, auto_model.AutoModel):
         _check_latency(latency, self.limits, len(graph.searched))
         self._heads = [node.in_blocks[0] for node in self.outputs]
         self._targets: list[Labels | Numbers] | None = None
+        self._objective_fact = objective if isinstance(objective, str) else repr(objective)
+        objective = directed(objective, self._heads)
         check_objective(objective, self._heads)
         self._is_worker = distributed.role() == "worker"
         if foreign is not None:
@@ -157,12 +161,11 @@ class AutoModel(Results, auto_model.AutoModel):
         self._make_tuner(method, graph)
 
     def _make_tuner(self, method: Method, graph: Graph) -> None:
-        objective = self._oracle["objective"]
         self._facts = {
             "tuner": method.facts(),
             "graph": graph_facts(graph),
             "limits": self.limits,
-            "objective": objective if isinstance(objective, str) else repr(objective),
+            "objective": self._objective_fact,
             "seed": self.seed,
             "warm_start": self._warm_start,
         }
@@ -188,6 +191,8 @@ class AutoModel(Results, auto_model.AutoModel):
         folder = self._project.path
         choice = read_choice(folder)
         if choice is None:
+            if SEARCHED in self._project.read():  # it began without a limit, and goes on with what it has
+                return
             facts = Facts.of(self.tuner.graph, data.x, self._undecided.free(self.tuner.graph), time_limit)
             choice = choose(facts)
             with self._project.writing():
@@ -201,7 +206,9 @@ class AutoModel(Results, auto_model.AutoModel):
         self.inputs, self.outputs = self._undecided.parts()
         graph = self._build_graph()
         self._heads = [node.in_blocks[0] for node in self.outputs]
+        known = self._facts
         self._make_tuner(self._undecided.method(choice), graph)
+        self._facts = {**known, **self._facts}
 
     # The graph
 
@@ -236,6 +243,8 @@ class AutoModel(Results, auto_model.AutoModel):
         validation_data: Any = None,
         verbose: Any = 1,
         time_limit: float | None = None,
+        *,
+        class_weight: str | Mapping[Any, float] | None = None,
         **kwargs: Any,
     ) -> keras.callbacks.History:
         """Search, then train the network that was found on all data.
@@ -254,6 +263,8 @@ class AutoModel(Results, auto_model.AutoModel):
             verbose: 0, 1 or 2, as in keras.Model.fit.
             time_limit: Seconds for everything, search and final training, those before a kill included; ``epochs`` and
                 ``max_trials`` are upper bounds then. None takes the time that it takes.
+            class_weight: What a sample counts by its label in the losses, for one classification head; "balanced" lets
+                all classes count alike, labels that a dictionary leaves out count 1.
             **kwargs: For tuners of AutoKeras only: what keras.Model.fit takes.
 
         Returns:
@@ -273,7 +284,7 @@ class AutoModel(Results, auto_model.AutoModel):
         if self._is_worker:
             self._join()
         decide = partial(self._decide, time_limit=time_limit, verbose=verbose)
-        data = self._read(x, y, validation_split, validation_data, decide)
+        data = self._read(x, y, validation_split, validation_data, decide, class_weight)
         split = 0.0 if validation_data is not None else float(validation_split)
         if not isinstance(self.tuner, SearchTuner):
             return self.tuner.search(
@@ -287,7 +298,10 @@ class AutoModel(Results, auto_model.AutoModel):
         self._project.claim(
             **self._facts,
             data=self._describe(data, split),
-            fit={"epochs": epochs, "batch_size": batch_size, "validation_split": split},
+            fit={
+                **{"epochs": epochs, "batch_size": batch_size, "validation_split": split},
+                **({"class_weight": self._heads[0].class_weights} if class_weight is not None else {}),
+            },
         )
         if not self._is_worker:
             save_encoders(self._project.path, self.encoders)
@@ -310,6 +324,7 @@ class AutoModel(Results, auto_model.AutoModel):
         validation_split: float,
         validation_data: Any,
         decide: Callable[[convert.TrainingData], None] | None = None,
+        class_weight: str | Mapping[Any, float] | None = None,
     ) -> convert.TrainingData:
         """The data as networks take it; ``decide`` may choose the method by it, and the graph learns its shapes."""
         data = convert.training_data(self, x, y, validation_split, validation_data)
@@ -318,6 +333,7 @@ class AutoModel(Results, auto_model.AutoModel):
             decide(data)
         self._set_units(data.targets)
         self._set_features()
+        self._heads[0].class_weights = class_weights(data.targets, data.y, class_weight)
         self._analyze_data((data.x, data.y))
         self._build_hyper_pipeline()
         return data
@@ -506,7 +522,9 @@ class AutoModel(Results, auto_model.AutoModel):
         Raises:
             ValueError: When the search is not finished.
         """
-        network = self.tuner.get_best_model()
+        return self._taking_raw(self.tuner.get_best_model())
+
+    def _taking_raw(self, network: keras.Model) -> keras.Model:
         if not any(self.encoders):
             return network
         self._known()

@@ -17,49 +17,24 @@ import itertools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from autonas_keras.spaces import Architecture, Space
+from autonas_keras.testing.probe import Probe, common_sides, every_option, heard, shake, shared_probe
 
 FAR = 1e-6  # of the steps that differences are taken over
-
-
-def every_option(space: Space, seed: int = 0) -> list[Architecture]:
-    """Architectures in which every option of every choice occurs.
-
-    Raises:
-        ValueError: When 1,000 random architectures are without one of them.
-    """
-    rng, found = np.random.default_rng(seed), []
-    missing = {(name, option) for name, choice in space.named.items() for option in choice.options}
-    for _ in range(1000):
-        architecture = space.sample(rng)
-        if missing & set(architecture.items()):
-            found.append(architecture)
-            missing -= set(architecture.items())
-        if not missing:
-            return found
-    raise ValueError(f"Expected every option in one of 1,000 random architectures, got none with {sorted(missing)}.")
-
-
-def shake(layer: keras.layers.Layer) -> None:
-    """Give scales, offsets and moving statistics values that stand nowhere else."""
-    rng = np.random.default_rng(1)
-    for weight in layer.weights:
-        if (weight.trainable and len(weight.shape) == 1) or "moving" in weight.name:
-            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
 
 
 class LayerTestCase:
     """Inherit it as ``class TestMine(LayerTestCase)`` and override ``layer``.
 
     Attributes:
-        sizes: Shapes of what it reads, (height, width, channels): the first is what it is built for.
+        sizes: Shapes of what it reads, such as (height, width, channels): the first is what it is built for.
+        kernels: Ranks of the weights that are drawn from the seed.
         options: What it may compute: arguments of its call, integers that come as tensors.
         configured: Whether a configuration makes it; else it is part of a layer that has one.
         seeded: Whether it has weights of a seed.
@@ -68,7 +43,8 @@ class LayerTestCase:
         drawn: Whether a draw says what it computes, which leaves some weights without a gradient.
     """
 
-    sizes: tuple[tuple[int, int, int], ...] = ((8, 6, 3), (7, 5, 3))
+    sizes: tuple[tuple[int, ...], ...] = ((8, 6, 3), (7, 5, 3))
+    kernels: tuple[int, ...] = (4,)
     options: Sequence[Any] = ({},)
     configured = True
     seeded = True
@@ -101,7 +77,7 @@ class LayerTestCase:
         """The same images for the same arguments."""
         return np.random.default_rng(sum(size)).standard_normal((batch, *size)).astype(dtype)
 
-    def cases(self) -> list[tuple[Any, tuple[int, int, int]]]:
+    def cases(self) -> list[tuple[Any, tuple[int, ...]]]:
         """Every option, and every size, at least once."""
         count = max(len(self.options), len(self.sizes))
         return list(itertools.islice(zip(itertools.cycle(self.options), itertools.cycle(self.sizes)), count))  # noqa: B905
@@ -111,9 +87,9 @@ class LayerTestCase:
         yield from ()
 
     @property
-    def probe(self) -> _Probe:
+    def probe(self) -> Probe:
         """The layer that the tests of a class share."""
-        return _shared(cast(Any, type(self)))
+        return shared_probe(cast(Any, type(self)))
 
     # What it is made from
 
@@ -133,7 +109,7 @@ class LayerTestCase:
         for first, second in zip(layer.get_weights(), again.get_weights(), strict=True):
             np.testing.assert_array_equal(first, second)
         drawn, other = (
-            [w.numpy() for w in each.trainable_weights if len(w.shape) == 4 and self.seeded]
+            [w.numpy() for w in each.trainable_weights if len(w.shape) in self.kernels and self.seeded]
             for each in (layer, self.built(shaken=False, **seeds[1]))
         )
         assert len({kernel.tobytes() for kernel in drawn}) == len(drawn)
@@ -160,7 +136,7 @@ class LayerTestCase:
         for option, size in self.cases():
             chosen = self.choose(layer, option)
             y = layer(self.images(size), **chosen)
-            for known in (size, (*_common(self.sizes)[:2], size[2])):
+            for known in (size, (*common_sides(self.sizes)[:-1], size[-1])):
                 promised = layer(keras.Input(known, dtype=layer.compute_dtype), **chosen)
                 assert promised.dtype == y.dtype.name == layer.compute_dtype
                 assert len(promised.shape) == len(y.shape) and promised.shape[0] is None
@@ -177,11 +153,11 @@ class LayerTestCase:
             expected = probe.layer(x, training=False, **self.choose(probe.layer, option))
             np.testing.assert_allclose(found.predicted, expected, rtol=1e-9, atol=1e-9)
             assert all(np.isfinite(part).all() for part in (found.trained, *(slope for _, slope in found.slopes)))
-            silent -= _heard(found.slopes)
+            silent -= heard(found.slopes)
             outputs.append(found.predicted)
         for option in self.further_options():
             if silent:
-                silent -= _heard(probe.run(option, self.images(self.sizes[0])).slopes)
+                silent -= heard(probe.run(option, self.images(self.sizes[0])).slopes)
         assert probe.traces == 1 and (self.drawn or not silent)
         pairs = [(a, b) for a, b in itertools.combinations(outputs, 2) if a.shape == b.shape]
         assert not pairs or any(not np.allclose(a, b) for a, b in pairs)
@@ -292,11 +268,11 @@ class PathTestCase(SupernetTestCase):
 
     Attributes:
         trains: Whether extracted networks can be trained further.
-        all_heard: Whether all that a route uses has an effect on the output; in a cell a node may be read by none.
+        allheard: Whether all that a route uses has an effect on the output; in a cell a node may be read by none.
     """
 
     trains = True
-    all_heard = True
+    allheard = True
 
     @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-8), ("float32", 1e-4)])
     def test_training_is_that_of_the_extracted_network(self, dtype: str, tolerance: float) -> None:
@@ -323,82 +299,16 @@ class PathTestCase(SupernetTestCase):
             layer.select(architecture)
             assert route.dtype == np.int32 and np.array_equal(route, layer.selected)
             found = probe.run(architecture, self.images(self.sizes[0]))
-            heard = _heard(found.slopes)
+            learns = heard(found.slopes)
             unused: set[int] = set()
             for entry in usage:
                 used, variables = entry.used(tf.constant(route)), {id(variable) for variable in entry.variables}
                 assert used.dtype == tf.bool
                 if bool(used):
-                    assert not self.all_heard or heard & variables
+                    assert not self.allheard or learns & variables
                 else:
                     unused |= variables
-            assert not heard & unused
+            assert not learns & unused
             for part in layer._flatten_layers(include_self=False):
                 if part.trainable_weights and {id(w) for w in part.trainable_weights} <= unused:
                     assert not {id(w) for w in part.non_trainable_weights} & found.moved, part.path
-
-
-class _Run(NamedTuple):
-    """What one call of a probe gives: outputs, loss, gradients by weight, and the ids of the statistics it moved."""
-
-    predicted: np.ndarray
-    trained: np.ndarray
-    loss: float
-    slopes: list[tuple[Any, np.ndarray]]
-    moved: set[int]
-
-
-class _Probe:
-    """A layer in float64, and one trace of all that it does: it predicts, trains and gives gradients."""
-
-    def __init__(self, case: LayerTestCase) -> None:
-        self.case, self.traces = case, 0
-        self.layer = case.built(dtype="float64")
-        chosen = case.choose(self.layer, case.options[-1])
-        signature = [
-            tf.TensorSpec((None, *_common(case.sizes)), tf.float64),
-            {name: tf.TensorSpec(value.shape, value.dtype) for name, value in chosen.items()},
-        ]
-        self.step = tf.function(self._step, input_signature=signature, autograph=False)
-
-    def _step(self, x: tf.Tensor, chosen: dict[str, tf.Tensor]) -> tuple[Any, ...]:
-        self.traces += 1
-        weights = [weight.value for weight in self.layer.trainable_weights]
-        predicted = self.layer(x, training=False, **chosen)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(weights)
-            y = self.layer(x, training=True, **chosen)
-            # Of normalised features the sum and the sum of squares are constant.
-            loss = tf.reduce_sum(tf.sin(y))
-        return predicted, y, loss, tape.gradient(loss, weights, unconnected_gradients="zero")
-
-    def run(self, option: Any, x: np.ndarray, moved: dict[int, np.ndarray] | None = None) -> _Run:
-        """Compute an option, with other trainable weights if they are given by their ids, and bring all weights back."""
-        chosen = self.case.choose(self.layer, option)
-        weights, statistics = self.layer.trainable_weights, self.layer.non_trainable_weights
-        before = {id(weight): weight.numpy() for weight in (*weights, *statistics)}
-        for weight in weights:
-            if moved is not None:
-                weight.assign(moved[id(weight)])
-        predicted, trained, loss, slopes = self.step(tf.constant(x), chosen)
-        different = {id(w) for w in statistics if not np.array_equal(w.numpy(), before[id(w)])}
-        for weight in (*weights, *statistics):
-            if id(weight) in different or moved is not None:
-                weight.assign(before[id(weight)])
-        arrays = [(w, np.array(g)) for w, g in zip(weights, slopes, strict=True)]
-        return _Run(predicted.numpy(), trained.numpy(), float(loss), arrays, different)
-
-
-@functools.lru_cache(maxsize=2)
-def _shared(case: Any) -> _Probe:
-    return _Probe(case())
-
-
-def _heard(slopes: Sequence[tuple[Any, np.ndarray]]) -> set[int]:
-    """Which weights get a gradient."""
-    return {id(weight) for weight, slope in slopes if np.any(slope)}
-
-
-def _common(sizes: Sequence[tuple[int, ...]]) -> tuple[int | None, ...]:
-    """The sides that all sizes have in common, None for those that differ."""
-    return tuple(found.pop() if len(found := set(sides)) == 1 else None for sides in zip(*sizes, strict=True))

@@ -11,17 +11,13 @@ The rows hold for oracles of any make. What is known to fail in one is named in 
 
 from __future__ import annotations
 
-import atexit
-import functools
 import json
 import math
-import multiprocessing
 import random
 import threading
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,7 +28,8 @@ from keras_tuner.engine import trial as trial_module
 
 from autonas_keras.oracles import StrategyOracle
 from autonas_keras.spaces import Space
-from autonas_keras.testing.strategies import CONDITIONAL, FLAT, ONE_OPTION, SIXTEEN
+from autonas_keras.testing.process import other_process
+from autonas_keras.testing.spaces import CONDITIONAL, FLAT, ONE_OPTION, SIXTEEN
 
 STATUS = trial_module.TrialStatus
 SPACES = {"flat": FLAT, "conditional": CONDITIONAL, "one_option": ONE_OPTION, "16_points": SIXTEEN}
@@ -124,7 +121,8 @@ class OracleTestCase:
     def test_every_point_comes_once_and_then_it_stops(self, tmp_path: Path) -> None:
         for name in ("flat", "16_points"):
             space = SPACES[name]
-            found = run(self.oracle(tmp_path / name, declared(space), max_trials=100), 100)
+            trials = space.size + 4
+            found = run(self.oracle(tmp_path / name, declared(space), max_trials=trials), trials)
             assert {space.architecture(values) for values in found} == set(space.enumerate())
             assert len(found) == space.size
 
@@ -179,7 +177,9 @@ class OracleTestCase:
     def test_a_spawned_process_searches_the_same(self, tmp_path: Path) -> None:
         here = run(self.oracle(tmp_path / "here", numbers()), 9)
         settings = {"max_trials": self.max_trials, "seed": 1, **self.settings}
-        there = _process().submit(_run_there, self.oracle_class, str(tmp_path / "there"), self.objectives, settings)
+        there = other_process().submit(
+            _run_there, self.oracle_class, str(tmp_path / "there"), self.objectives, settings
+        )
         assert there.result() == here
 
     def test_the_direction_of_the_objective_changes_nothing(self, tmp_path: Path) -> None:
@@ -390,11 +390,3 @@ def _elsewhere(call: Callable[[], Any], patience: float = 1.0) -> Any:
 
 def _run_there(cls: Any, folder: str, objectives: int, settings: dict[str, Any]) -> list[Values]:
     return run(make_oracle(cls, Path(folder), numbers(), "max", objectives, settings), 9)
-
-
-@functools.cache
-def _process() -> ProcessPoolExecutor:
-    """One process for all tests of a session: it takes seconds to start."""
-    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
-    atexit.register(pool.shutdown)
-    return pool

@@ -14,6 +14,9 @@ from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.trials import TrialMethod, TrialTuner
 from autonas_keras.tuners.zero_cost import GraphScorer
 
+# Settings that say nothing unless they are set.
+LATER = ("warmup", "warmup_sample", "children", "inherit", "features", "screen", "candidates", "mutations")
+
 
 @dataclass(frozen=True)
 class StrategyMethod(TrialMethod):
@@ -27,7 +30,6 @@ class StrategyMethod(TrialMethod):
 
     oracle_class: ClassVar[type[oracles.StrategyOracle]]
     renamed: ClassVar[Mapping[str, str]] = {}  # settings whose names the training of networks takes
-
     not_of_oracle: ClassVar[tuple[str, ...]] = ()  # settings that say how its networks are trained
 
     warmup: int = 0
@@ -47,6 +49,10 @@ class StrategyMethod(TrialMethod):
     def asks_scorer(self) -> bool:
         """Whether the strategy asks zero-cost proxies."""
         return bool(self.warmup)
+
+    def facts(self) -> dict[str, Any]:
+        usual = {entry.name: entry.default for entry in fields(self) if entry.name in LATER}
+        return {name: v for name, v in super().facts().items() if name not in usual or v != usual[name]}
 
     def oracle(self, **kwargs: Any) -> oracles.DurableOracle:
         training = {entry.name for entry in fields(TrialMethod)}

@@ -1,8 +1,18 @@
-"""A search of sixty tiny networks in a process that can be killed; run as a program."""
+"""A search of sixty tiny networks and the way to kill it; run as a program so that it can fork.
+
+Forked children share the imports, which take some seconds; nothing of TensorFlow runs before the fork.
+"""
 
 from __future__ import annotations
 
+import gc
+import json
+import os
+import random
+import signal
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -10,6 +20,7 @@ import keras_tuner
 import numpy as np
 
 from autonas_keras import oracles
+from tests.oracles.searches import check_files
 
 TRIALS = 60
 
@@ -36,7 +47,7 @@ class Tuner(keras_tuner.Tuner):
         return super().run_trial(trial, *args, **kwargs)
 
 
-def main(folder: str) -> None:
+def search(folder: Path) -> None:
     """Search to the end, or from where it was."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(24, 8, 8, 1)).astype("float32"), rng.integers(3, size=24)
@@ -44,8 +55,47 @@ def main(folder: str) -> None:
         objective="val_loss", max_trials=TRIALS, seed=0, population_size=10, sample_size=3
     )
     tuner = Tuner(oracle=oracle, hypermodel=build, directory=folder, project_name="search")
-    tuner.search(x, y, validation_data=(x, y), batch_size=12, epochs=1, shuffle=False, verbose=0)
+    tuner.search(x, y, validation_data=(x, y), batch_size=24, epochs=1, shuffle=False, verbose=0)
+
+
+def start(folder: Path) -> int:
+    """The id of a process that searches."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        search(folder)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def ended(folder: Path) -> list[str]:
+    file = folder / "search" / "oracle.json"
+    return json.loads(file.read_text())["end_order"] if file.exists() else []
+
+
+def main(folder: Path, kills: int) -> list[int]:
+    """Kill one of two searches again and again; how many of its trials had ended at each kill."""
+    rng, killed = random.Random(0), []
+    whole, cut = start(folder / "whole"), start(folder / "cut")
+    for number in range(kills):
+        # Spread over the trials, each at a random moment of one of them.
+        while len(ended(folder / "cut")) < 5 * number + 2:
+            assert not os.waitpid(cut, os.WNOHANG)[0], "it ended before it could be killed"
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.4))
+        os.kill(cut, signal.SIGKILL)
+        os.waitpid(cut, 0)
+        check_files(folder / "cut" / "search")
+        killed.append(len(ended(folder / "cut")))
+        cut = start(folder / "cut")
+    assert os.waitpid(cut, 0)[1] == os.waitpid(whole, 0)[1] == 0, "a search raised"
+    return killed
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    gc.freeze()  # what is imported is no garbage, and stays shared with the children
+    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]))))

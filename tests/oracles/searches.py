@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import io
 import json
@@ -153,7 +154,7 @@ def main(name: str, folder: str, kills: int) -> None:
     while total < kills:
         whole, cut = Path(folder) / f"whole_{number}", Path(folder) / f"cut_{number}"
         search(name, str(whole), number)
-        total += killed_search(name, cut, number, rng, 0.4)
+        total += killed_search(name, cut, number, rng, 0.25)
         told = story(whole)
         assert story(cut) == told, f"{cut} differs from {whole}"
         check_runs(cut / "search", {trial[0] for trial in told[0] if trial[4] > 1})
@@ -162,4 +163,5 @@ def main(name: str, folder: str, kills: int) -> None:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # what is imported is no garbage, and stays shared with the children
     main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

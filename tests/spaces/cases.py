@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autonas_keras.spaces import Choice, Space
-from autonas_keras.testing.strategies import CONDITIONAL, FLAT, ONE_OPTION
+from autonas_keras.testing.spaces import CONDITIONAL, FLAT, ONE_OPTION
 
 ONE_OPTION_INSIDE = Space((Choice("top", ("p", "q"), {"p": (Choice("under", (7,)),)}), Choice("fixed", (3,))))
 JOINED = Space.join({"left": CONDITIONAL, "right": ONE_OPTION_INSIDE})

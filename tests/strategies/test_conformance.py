@@ -134,7 +134,7 @@ class TestReinforceByPPO(TestReinforce):
 
 
 class TestPredictor(StrategyTestCase):
-    steps = 16
+    steps = 12
     evaluations = 60
     nonsense = (
         {"predictor": "oracle"},

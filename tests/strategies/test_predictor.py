@@ -46,7 +46,7 @@ class Constant:
 
 
 class TestGaussianProcess(StrategyTestCase):
-    steps = 16
+    steps = 12
     evaluations = 100
     nonsense = (
         {"predictor": "svm"},
@@ -73,7 +73,7 @@ class TestGaussianProcess(StrategyTestCase):
 
 
 class TestLinear(StrategyTestCase):
-    steps = 16
+    steps = 12
     evaluations = 80
 
     def strategy(self, space: Space, seed: int | None = 0, **kwargs: Any) -> Strategy:
@@ -116,15 +116,15 @@ def test_a_search_with_any_predictor_goes_on_from_every_cut(predictor: Any) -> N
 
     strategy, states, found = new(0), [], []
     rng = np.random.default_rng(0)
-    rewards = rng.random(14).round(1).tolist()  # some are equal
+    rewards = rng.random(10).round(1).tolist()  # some are equal
     for reward in rewards:
         states.append(json.dumps(strategy.get_state()))
         found.append(strategy.propose())
         strategy.observe(found[-1], reward)
-    for cut in range(0, 14, 2):
+    for cut in range(0, 10, 2):
         again = new(1)
         again.set_state(json.loads(states[cut]))
-        for place in range(cut, 14):
+        for place in range(cut, 10):
             assert again.propose() == found[place]
             again.observe(found[place], rewards[place])
 

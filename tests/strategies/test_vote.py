@@ -13,7 +13,8 @@ from autonas_keras.spaces import Architecture
 from autonas_keras.strategies import Genetic, LocalSearch, Predictor, RandomSearch, RegularizedEvolution, rank_vote
 from autonas_keras.strategies.base import Strategy
 from autonas_keras.strategies.vote import best_of
-from autonas_keras.testing.strategies import LARGE, SIXTEEN, StrategyTestCase
+from autonas_keras.testing.spaces import LARGE, SIXTEEN
+from autonas_keras.testing.strategies import StrategyTestCase
 
 
 def digits(architectures: Sequence[Architecture]) -> np.ndarray:

@@ -13,7 +13,7 @@ from autonas_keras.supernets.cell import CellSupernet
 from autonas_keras.supernets.merged import shared_cell
 from autonas_keras.supernets.plain import PlainCellSupernet
 from autonas_keras.supernets.transfer import frame_weights, operation_weights, put
-from autonas_keras.testing.layers import shake
+from autonas_keras.testing.probe import shake
 
 SPACES = {
     "darts": CellSpace.darts(cells=3, channels=4, nodes=3),

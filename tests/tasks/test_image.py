@@ -295,14 +295,12 @@ def test_methods_of_autokeras_work_on_our_spaces(name: str, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_the_found_network_obeys_limits(tmp_path: Path) -> None:
-    x, y = digits(60)
-    arguments: dict[str, Any] = {"space": SPACE, "seed": 0, "search_epochs": 1, "directory": tmp_path}
-    free = ImageClassifier(project_name="free", **arguments)
-    free.fit(x, y, epochs=1, verbose=0)
-    params = int(free.leaderboard().params[0])
+def test_the_found_network_obeys_limits(found: tuple[ImageClassifier, Path], tmp_path: Path) -> None:
+    x, y = digits(240)
+    arguments: dict[str, Any] = {"space": SPACE, "seed": 0, "search_epochs": 2, "directory": tmp_path}
+    params = int(found[0].leaderboard().params[0])  # the same search without a limit
     bound = ImageClassifier(project_name="bound", limits={"params": params - 1}, **arguments)
-    bound.fit(x, y, epochs=1, verbose=0)
+    bound.fit(x, y.astype("uint8"), epochs=1, verbose=0)
     assert bound.leaderboard().params[0] < params
     with pytest.raises(ValueError, match=r"got params <= 10; the nearest that is feasible is params <= [\d,]+"):
         ImageClassifier(project_name="none", limits={"params": 10}, **arguments).fit(x, y, verbose=0)

@@ -31,10 +31,11 @@ def fitted(folder: Path, **settings: Any) -> ImageClassifier:
     ids=["chain", "macro", "mobile"],
 )
 def test_strategies_search_chains_and_mobile_networks(space: Any, tuner: str, tmp_path: Path) -> None:
-    settings: dict[str, Any] = {"space": space, "tuner": tuner, "max_trials": 2}
+    trials = 1 if space == "mobile" else 2  # by its name it is as large as the published one
+    settings: dict[str, Any] = {"space": space, "tuner": tuner, "max_trials": trials}
     clf = fitted(tmp_path, **settings)
     assert clf.best_architecture in clf.tuner.result_space
-    assert len(clf.leaderboard()) == 2
+    assert len(clf.leaderboard()) == trials
     x, _ = digits(20)
     again = ImageClassifier(directory=tmp_path, seed=0, **settings)
     assert again.best_architecture == clf.best_architecture and again.best_architecture in again.tuner.result_space
@@ -69,6 +70,6 @@ def test_shared_weights_search_chains_and_mobile_networks(space: Any, tuner: str
         assert model_costs(model) == clf.specialized.costs and clf.specialized.architecture in space
 
 
-def test_darts_refuses_what_has_no_cells(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a space of cells for tuner 'darts', got ChainSpace in chain_block_1"):
+def test_darts_refuses_what_it_cannot_mix(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a space of cells, or .*, for tuner 'darts', got ChainSpace in chain_block_1"):
         ImageClassifier(directory=tmp_path, space=CHAIN, tuner="darts")

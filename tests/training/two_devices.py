@@ -1,4 +1,4 @@
-"""Losses of a supernet on one device, or on two that share each batch: ``python two_devices.py two``.
+"""Losses of a supernet on one device, and on two that share each batch.
 
 TensorFlow has to know of the devices before anything runs, so this is a process of its own.
 """
@@ -6,7 +6,6 @@ TensorFlow has to know of the devices before anything runs, so this is a process
 from __future__ import annotations
 
 import json
-import sys
 
 import keras
 import numpy as np
@@ -50,9 +49,7 @@ def losses(strategy: tf.distribute.Strategy) -> dict[str, list[float]]:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "two":
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-        print(json.dumps(losses(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))))
-    else:
-        print(json.dumps(losses(tf.distribute.get_strategy())))
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    one = losses(tf.distribute.get_strategy())
+    print(json.dumps([one, losses(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))]))

@@ -5,6 +5,7 @@ Forked children share the imports, which take some seconds; nothing of TensorFlo
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -61,5 +62,6 @@ def main(folder: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # what is imported is no garbage, and stays shared with the children
     FOLDER = Path(sys.argv[1])
     (FOLDER / "found.json").write_text(json.dumps(main(FOLDER)))

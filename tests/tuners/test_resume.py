@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
@@ -99,46 +94,13 @@ def test_a_random_search_that_dies_ends_as_one_that_never_did(tmp_path: Path, mo
     same(fitted(tmp_path / "killed", "random"), undisturbed)
 
 
-PROGRAM = """
-import sys
-from pathlib import Path
-from tests.tuners.test_resume import fitted
-clf = fitted(Path(sys.argv[1]))
-print(clf.best_architecture.to_json())
-"""
-
-
-def start(folder: Path) -> subprocess.Popen[str]:
-    root = Path(__file__).resolve().parents[2]
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(folder)], stdout=subprocess.PIPE, text=True, cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
-    )  # fmt: skip
-
-
-def wait_for(done: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    while not done():
-        assert process.poll() is None, "ended before it could be killed"
-        time.sleep(0.02)
-
-
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_kill_9_in_another_process(tmp_path: Path) -> None:
-    project = tmp_path / "killed" / "image_classifier"
-    for file in ("search/state/checkpoint", "final/state/checkpoint"):
-        process = start(tmp_path / "killed")
-        wait_for(lambda file=file: (project / file).exists(), process)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    answers = []
-    for folder in ("killed", "undisturbed"):
-        process = start(tmp_path / folder)
-        answers.append(process.communicate()[0].splitlines()[-1])
-        assert process.returncode == 0
-    assert answers[0] == answers[1]
-    models = [keras.saving.load_model(p) for p in tmp_path.glob("*/image_classifier/best_model.keras")]
-    for left, right in zip(*(model.get_weights() for model in models), strict=True):
-        np.testing.assert_array_equal(left, right)
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.tuners.killed", str(tmp_path / "killed")]
+    subprocess.run(command, check=True, cwd=root, timeout=900)
+    # This process has other hashes of strings, and other tests ran in it before.
+    same(fitted(tmp_path / "undisturbed"), fitted(tmp_path / "killed"))
 
 
 def test_a_full_disk_is_told_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import keras_tuner
 import numpy as np
+import pandas as pd
 import pytest
 
 import autonas_keras as ank
@@ -145,9 +146,15 @@ class Killed(BaseException):
     """Stands for a kill: nothing in the package catches it."""
 
 
-@pytest.mark.slow(seconds=40)
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """The leaderboard of three trials in one supernet."""
+    return fitted(tmp_path_factory.mktemp("shared")).leaderboard()
+
+
+@pytest.mark.slow(seconds=25)
 def test_a_search_gives_what_stand_alone_networks_give_and_goes_on_after_a_kill(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shared: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[Architecture] = []
     fit = ScratchTraining.fit
@@ -155,21 +162,19 @@ def test_a_search_gives_what_stand_alone_networks_give_and_goes_on_after_a_kill(
     def counted(self: ScratchTraining, architecture: Architecture, *args: Any, **kwargs: Any) -> Any:
         calls.append(architecture)
         found = fit(self, architecture, *args, **kwargs)
-        if len(calls) == 5:
+        if len(calls) == 2:
             raise Killed
         return found
 
     monkeypatch.setattr(ScratchTraining, "fit", counted)
-    shared = fitted(tmp_path / "shared").leaderboard()
-    assert len(calls) == 3
     with pytest.raises(Killed):
         fitted(tmp_path / "killed")
     resumed = fitted(tmp_path / "killed").leaderboard()
-    assert len(calls) == 7  # the second one died, and was run again with the third
+    assert len(calls) == 4  # the second one died, and was run again with the third
     columns = [name for name in shared.columns if name != "seconds"]
     assert resumed[columns].equals(shared[columns])
     alone = fitted(tmp_path / "alone", share_graph=False).leaderboard()
-    assert len(calls) == 7
+    assert len(calls) == 4
     for name in ("architecture", "params", "flops", "status"):
         assert list(alone.sort_values("trial")[name]) == list(shared.sort_values("trial")[name])
     for name in ("loss", "val_loss"):
@@ -178,8 +183,8 @@ def test_a_search_gives_what_stand_alone_networks_give_and_goes_on_after_a_kill(
         )
 
 
-@pytest.mark.slow(seconds=25)
-def test_a_trial_that_diverges_fails_and_the_others_do_not(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_trial_that_diverges_fails_and_the_others_do_not(shared: pd.DataFrame, tmp_path: Path) -> None:
     begun = []
 
     class Diverge(Poison):
@@ -199,7 +204,7 @@ def test_a_trial_that_diverges_fails_and_the_others_do_not(tmp_path: Path) -> No
     clf.fit(x, y, epochs=2, batch_size=16, verbose=0, callbacks=[Diverge()])
     board = clf.leaderboard()
     assert sorted(board["status"]) == ["COMPLETED", "COMPLETED", "FAILED"]
-    expected = fitted(tmp_path / "plain").leaderboard().set_index("trial")["val_loss"]
+    expected = shared.set_index("trial")["val_loss"]
     done = board[board["status"] == "COMPLETED"].set_index("trial")["val_loss"]
     assert done.equals(expected[done.index])
 
