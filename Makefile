@@ -7,7 +7,7 @@ PYTEST_ARGS ?= -n auto --dist worksteal
 SELECTION := $(if $(SLOW),,-m 'not slow')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest check bench bench-strategies bench-sharing bench-time clean
+.PHONY: help demo test test-lowest check bench bench-strategies bench-sharing bench-tabular-text bench-time clean
 
 help:
 	@echo "make demo             search and train on handwritten digits, compare with two baselines"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench-strategies ROW=name [STRATEGY=\"evolution predictor\"]  strategies on published tables, and their steps' cost"
 	@echo "make bench-time ROW=name      one row that gives each side the same wall-clock; without ROW: the list"
 	@echo "make bench-sharing ROW=name   one row on supernets and their networks; without ROW: the list"
+	@echo "make bench-tabular-text ROW=name   one row on texts or tables beside scikit-learn; without ROW: the list"
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -52,6 +53,9 @@ bench-strategies: $(VENV)/.installed
 
 bench-sharing: $(VENV)/.installed
 	@$(VENV)/bin/python -m benchmarks.sharing $(ROW) $(BENCH_ARGS)
+
+bench-tabular-text: $(VENV)/.installed
+	@$(VENV)/bin/python -m benchmarks.tabular_text $(ROW) $(BENCH_ARGS)
 
 bench-time: $(VENV)/.installed
 	@$(VENV)/bin/python -m benchmarks.time $(ROW) $(BENCH_ARGS)

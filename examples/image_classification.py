@@ -8,6 +8,7 @@ Here it was run with --quick only, as the tests run it: to its end.
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -35,7 +36,7 @@ def main() -> None:
 
     # Methods that share weights train one supernet for some epochs; the others train one network a trial.
     if options.tuner in SHARED:
-        budget = {"search_epochs": 2 if options.quick else 30}
+        budget: dict[str, Any] = {"search_epochs": 2 if options.quick else 30}
     elif options.tuner == "hyperband":
         budget = {"max_trials": 2 if options.quick else 12, "max_epochs": 3 if options.quick else 9}
     else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 from sklearn.datasets import load_digits
@@ -26,7 +27,9 @@ def main(quick: bool) -> None:
         digits.images[..., None].astype("float32"), digits.target, test_size=0.2, stratify=digits.target, random_state=0
     )
 
-    settings = {"search_epochs": 1, "space": ank.spaces.CellSpace(nodes=1, cells=2, channels=4)} if quick else {}
+    settings: dict[str, Any] = (
+        {"search_epochs": 1, "space": ank.spaces.CellSpace(nodes=1, cells=2, channels=4)} if quick else {}
+    )
     clf = ank.ImageClassifier(tuner="darts", directory=FOLDER, project_name="digits", seed=0, **settings)
     clf.fit(x_train, y_train, epochs=2 if quick else None)
 

@@ -10,13 +10,14 @@ Here it was run with --quick only, as the tests run it: to its end.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 from sklearn.datasets import load_digits
 
 import autonas_keras as ank
 
-DEVICES = {
+DEVICES: dict[str, dict[str, Any]] = {
     "keras": {"runtime": "keras", "batch_size": 1},
     "tflite": {"runtime": "tflite", "batch_size": 1},
     "keras, 8 images": {"runtime": "keras", "batch_size": 8},
@@ -29,7 +30,7 @@ def main(quick: bool) -> None:
     x, y = digits.images[:count].astype("float32"), digits.target[:count]
     operations = ("max_pool_3x3", "skip_connect", "sep_conv_3x3")
     space = ank.spaces.CellSpace(operations, nodes=1 if quick else 2, cells=2 if quick else 3, channels=8)
-    rounds = {"repeats": 1, "calibrate": 0, "compare": 0} if quick else {}
+    rounds: dict[str, Any] = {"repeats": 1, "calibrate": 0, "compare": 0} if quick else {}
 
     for device, conditions in DEVICES.items():
         table = ank.LatencyTable.measure(space, (8, 8, 1), classes=10, **conditions, **rounds, verbose=0)

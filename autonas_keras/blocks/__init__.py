@@ -26,17 +26,20 @@ from autokeras import (
 from autonas_keras.blocks.by_space import DEFAULTS, default_block, searched_block
 from autonas_keras.blocks.cell import CellBlock
 from autonas_keras.blocks.chain import ChainBlock
+from autonas_keras.blocks.class_weights import balanced
 from autonas_keras.blocks.graph import Graph, alone
 from autonas_keras.blocks.heads import ClassificationHead, RegressionHead
 from autonas_keras.blocks.macro import MacroBlock
 from autonas_keras.blocks.mobile import MobileBlock
-from autonas_keras.blocks.recipe import IMAGES, TABLES, Recipe
+from autonas_keras.blocks.recipe import IMAGES, TABLES, TEXTS, Recipe
 from autonas_keras.blocks.searched import Network, SearchedBlock
+from autonas_keras.blocks.sentence import RecurrentBlock, SentenceBlock
 from autonas_keras.blocks.tabular import TabularBlock
 
 __all__ = [
     "IMAGES",
     "TABLES",
+    "TEXTS",
     "Recipe",
     "DEFAULTS",
     "CellBlock",
@@ -58,9 +61,11 @@ __all__ = [
     "Network",
     "Normalization",
     "RNNBlock",
+    "RecurrentBlock",
     "RegressionHead",
     "ResNetBlock",
     "SearchedBlock",
+    "SentenceBlock",
     "SpatialReduction",
     "StructuredDataBlock",
     "StructuredDataInput",
@@ -70,6 +75,7 @@ __all__ = [
     "TextInput",
     "XceptionBlock",
     "alone",
+    "balanced",
     "default_block",
     "searched_block",
 ]

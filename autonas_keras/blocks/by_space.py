@@ -12,12 +12,24 @@ from autonas_keras.blocks.chain import ChainBlock
 from autonas_keras.blocks.macro import MacroBlock
 from autonas_keras.blocks.mobile import MobileBlock
 from autonas_keras.blocks.searched import SearchedBlock
+from autonas_keras.blocks.sentence import RecurrentBlock, SentenceBlock
 from autonas_keras.blocks.tabular import TabularBlock
 from autonas_keras.spaces import Space, get_space
 
-BLOCKS: tuple[type[SearchedBlock], ...] = (CellBlock, ChainBlock, MacroBlock, MobileBlock, TabularBlock)
+BLOCKS: tuple[type[SearchedBlock], ...] = (
+    CellBlock,
+    ChainBlock,
+    MacroBlock,
+    MobileBlock,
+    RecurrentBlock,
+    SentenceBlock,
+    TabularBlock,
+)
 # Inputs other than images that a block searches networks for, where a graph has no blocks between.
-DEFAULTS: dict[type[nodes.Input], type[SearchedBlock]] = {nodes.StructuredDataInput: TabularBlock}
+DEFAULTS: dict[type[nodes.Input], type[SearchedBlock]] = {
+    nodes.StructuredDataInput: TabularBlock,
+    nodes.TextInput: SentenceBlock,
+}
 
 
 def searched_block(space: str | Space) -> SearchedBlock:
@@ -50,6 +62,6 @@ def default_block(node: Any, space: str | Space | None, images: str | Space) -> 
         return tree.flatten(searched_block(images)(Normalization()(node)))[0]
     for kind, block in DEFAULTS.items():
         if isinstance(node, kind):
-            given = space is not None and isinstance(get_space(space), block.space_class)
-            return tree.flatten((block(space) if given else block())(node))[0]  # type: ignore[call-arg, arg-type]
+            found = None if space is None else searched_block(space)
+            return tree.flatten((found if isinstance(found, block) else block())(node))[0]  # type: ignore[call-arg]
     return tree.flatten(node.get_block()(node))[0]

@@ -18,6 +18,7 @@ from autokeras import nodes
 from autokeras.engine import block
 from autokeras.utils.utils import to_snake_case
 
+from autonas_keras.blocks.class_weights import ClassWeighted
 from autonas_keras.blocks.heads import RegressionHead
 from autonas_keras.blocks.isolation import fresh_names
 from autonas_keras.blocks.recipe import IMAGES, Recipe
@@ -176,8 +177,11 @@ class Graph(graph_module.Graph):
 
     def compile_arguments(self, training: bool = True) -> dict[str, Any]:
         """Losses and metrics by head, with the weights that bring losses to one scale while training."""
-        arguments = {"loss": self._get_loss(), "metrics": self._get_metrics()}
+        arguments: dict[str, Any] = {"loss": self._get_loss(), "metrics": self._get_metrics()}
         heads = [node.in_blocks[0] for node in self.outputs]
+        for head in heads if training else ():
+            if getattr(head, "class_weights", None):
+                arguments["loss"][head.name] = ClassWeighted(arguments["loss"][head.name], head.class_weights)
         if training and any(isinstance(head, RegressionHead) for head in heads):
             arguments["loss_weights"] = {head.name: getattr(head, "loss_weight", 1.0) for head in heads}
         return arguments

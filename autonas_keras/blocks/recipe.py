@@ -17,6 +17,8 @@ class Recipe:
         batch_size: Batch that the rate is for.
         steps: Steps of a training of which nobody said the epochs.
         epochs: Least and most epochs of such a training.
+        search_rates: First and last rate of Adam for the weights of a supernet, where tables of embeddings get gradients
+            too small for SGD; None leaves SGD.
     """
 
     optimizer: str
@@ -25,6 +27,7 @@ class Recipe:
     batch_size: int = 64
     steps: int = 1500
     epochs: tuple[int, int] = (15, 60)
+    search_rates: tuple[float, float] | None = None
 
     def default_epochs(self, samples: int, batch_size: int) -> int:
         """Epochs of a final training that nobody said."""
@@ -34,4 +37,5 @@ class Recipe:
 
 
 IMAGES = Recipe("sgd", learning_rate=0.05, weight_decay=1e-3)
-TABLES = Recipe("adamw", learning_rate=1e-3, weight_decay=1e-2, batch_size=256, steps=2500, epochs=(15, 80))
+TEXTS = Recipe("adamw", learning_rate=2e-3, weight_decay=1e-2, steps=500, epochs=(5, 40), search_rates=(2e-3, 1e-4))
+TABLES = Recipe("adamw", learning_rate=2e-3, weight_decay=1e-2, batch_size=128, steps=2500, epochs=(12, 60))

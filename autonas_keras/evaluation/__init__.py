@@ -18,6 +18,7 @@ from autonas_keras.evaluation.mobile_costs import least_mobile_costs, mobile_cos
 from autonas_keras.evaluation.proxy import Proxy, ProxyReport
 from autonas_keras.evaluation.shared import InheritedScore, correct, recalibrate
 from autonas_keras.evaluation.space_costs import JoinedCosts, least_space_costs, space_costs
+from autonas_keras.evaluation.zero_cost import PROXIES, zero_cost
 
 __all__ = [
     "COSTS",
@@ -26,6 +27,7 @@ __all__ = [
     "LatencyTable",
     "Proxy",
     "ProxyReport",
+    "PROXIES",
     "SharedWeights",
     "SupernetCosts",
     "architecture_costs",
@@ -47,4 +49,5 @@ __all__ = [
     "operation_costs",
     "recalibrate",
     "space_costs",
+    "zero_cost",
 ]

@@ -17,8 +17,10 @@ from autonas_keras.layers.operations import (
     relu_conv_bn,
 )
 from autonas_keras.layers.picking import Picked, Picker
+from autonas_keras.layers.recurrent import recurrent_network
 from autonas_keras.layers.tables import normalised_table
 from autonas_keras.layers.tabular import tabular_network
+from autonas_keras.layers.text import text_network
 from autonas_keras.layers.training import depthwise_slope, faster_training, on_processor
 from autonas_keras.layers.weights import copy_weights, initialize_weights, initializers
 
@@ -49,7 +51,9 @@ __all__ = [
     "normalised_table",
     "on_processor",
     "operation_model",
+    "recurrent_network",
     "register_operation",
     "relu_conv_bn",
     "tabular_network",
+    "text_network",
 ]

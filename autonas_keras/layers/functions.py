@@ -7,8 +7,10 @@ from typing import Any, Protocol
 
 from autonas_keras.layers.operations import Tensor
 from autonas_keras.layers.picking import Picked, Picker
+from autonas_keras.layers.recurrent import recurrent_network
 from autonas_keras.layers.tabular import tabular_network
-from autonas_keras.spaces import Option, Space, TabularSpace
+from autonas_keras.layers.text import text_network
+from autonas_keras.spaces import Option, RecurrentSpace, Space, TabularSpace, TextSpace
 
 
 class NetworkFunction(Protocol):
@@ -19,7 +21,9 @@ class NetworkFunction(Protocol):
 
 # The function of each space. A space in here is searched by every tuner, one-shot ones included.
 NETWORKS: dict[type[Space], NetworkFunction] = {
+    RecurrentSpace: recurrent_network,
     TabularSpace: tabular_network,
+    TextSpace: text_network,
 }
 
 

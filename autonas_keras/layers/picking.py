@@ -32,7 +32,7 @@ class Picker(ABC):
         self._counts: Counter[str] = Counter()
 
     @abstractmethod
-    def pick(self, name: str, x: Any, options: Mapping[Option, Branch]) -> Any:
+    def pick(self, name: str, x: Any, options: Mapping[Any, Branch]) -> Any:
         """What the chosen branch, or all of them together, make of ``x``.
 
         Args:
@@ -59,7 +59,7 @@ class Picked(Picker):
         super().__init__(name_prefix)
         self.architecture = architecture
 
-    def pick(self, name: str, x: Any, options: Mapping[Option, Branch]) -> Any:
+    def pick(self, name: str, x: Any, options: Mapping[Any, Branch]) -> Any:
         option = self.architecture[name]
         with layer_names(self.branch_name(name, option)):
             return options[option](x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras_tuner
@@ -15,6 +15,7 @@ from autonas_keras.spaces import Architecture, Choice, Space, close_names
 from autonas_keras.strategies import Strategy
 
 ASKED = 2_000  # architectures that `accept` may refuse for one proposal
+Earlier = tuple[Mapping[str, Any], float]  # values of hyperparameters and what they were worth
 HOST_ARGUMENTS = tuple(name for name in inspect.signature(keras_tuner.Oracle.__init__).parameters if name != "self")
 
 
@@ -74,7 +75,17 @@ class StrategyOracle(DurableOracle):
         self._entries = 0  # hyperparameters that the space of the strategy has seen
         self._growths = 0
         self._observed = 0  # ends of trials that the strategy has seen
+        self._earlier: tuple[Sequence[Earlier], Mapping[str, Any] | None] | None = None
         self._asked: dict[str, str] = {}  # what trials under way try, as codes of the strategy
+
+    def begin(self, history: Sequence[Earlier], state: Mapping[str, Any] | None = None) -> None:
+        """Let the strategy begin with what an earlier search on this space found; one that has begun stays as it is.
+
+        Args:
+            history: Values of hyperparameters, and what they were worth there, larger is better.
+            state: ``get_state`` of the strategy of that search.
+        """
+        self._earlier = history, state
 
     # Proposing
 
@@ -132,6 +143,20 @@ class StrategyOracle(DurableOracle):
         for trial_id in self.end_order:
             if self._id_to_hash[trial_id] == tried and self._teaches(self.trials[trial_id]):
                 self.strategy.observe(architecture, self._reward(self.trials[trial_id]))
+
+    def asked(self, trial_id: str) -> str:
+        """What a trial under way tries, as a code of the strategy."""
+        return self._asked[trial_id]
+
+    def architecture(self, values: Mapping[str, Any]) -> Architecture:
+        """The architecture of the strategy's space that hyperparameters name."""
+        assert self._translation is not None
+        return self._translation.architecture(values)
+
+    def values(self, architecture: Architecture) -> dict[str, Any]:
+        """The hyperparameters of an architecture of the strategy's space, by name."""
+        assert self._translation is not None
+        return self._translation.values(architecture)
 
     # Learning
 
@@ -191,6 +216,10 @@ class StrategyOracle(DurableOracle):
             self._observed, self._asked = 0, {}
         else:
             self.strategy = self._begin(translation.space)
+            if self._earlier is not None:
+                history, state = self._earlier
+                told = [(translation.architecture(values), reward) for values, reward in history]
+                self.strategy.begin(told, state)
         self._translation = translation
         return True
 

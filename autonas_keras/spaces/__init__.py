@@ -19,8 +19,11 @@ from autonas_keras.spaces.operations import (
     canonical,
     known_operations,
 )
+from autonas_keras.spaces.recurrent import RecurrentSpace
 from autonas_keras.spaces.space import JoinedSpace, Space, close_names
 from autonas_keras.spaces.tabular import TABULAR_OPERATIONS, TabularSpace
+from autonas_keras.spaces.text import TEXT_OPERATIONS, TextSpace
+from autonas_keras.spaces.texts import Texts
 
 __all__ = [
     "DARTS_OPERATIONS",
@@ -32,6 +35,7 @@ __all__ = [
     "NASNET_OPERATIONS",
     "SPACES",
     "TABULAR_OPERATIONS",
+    "TEXT_OPERATIONS",
     "Architecture",
     "Cell",
     "CellSpace",
@@ -45,8 +49,11 @@ __all__ = [
     "MobilePlan",
     "MobileSpace",
     "Option",
+    "RecurrentSpace",
     "Space",
     "TabularSpace",
+    "TextSpace",
+    "Texts",
     "canonical",
     "close_names",
     "from_enas_arc",

@@ -9,8 +9,10 @@ from autonas_keras.spaces.cell import CellSpace
 from autonas_keras.spaces.chain import ChainSpace
 from autonas_keras.spaces.macro import MacroSpace
 from autonas_keras.spaces.mobile import MobileSpace
+from autonas_keras.spaces.recurrent import RecurrentSpace
 from autonas_keras.spaces.space import Space, close_names
 from autonas_keras.spaces.tabular import TabularSpace
+from autonas_keras.spaces.text import TextSpace
 
 SPACES: dict[str, Callable[..., Space]] = {
     "darts": CellSpace.darts,
@@ -23,6 +25,8 @@ SPACES: dict[str, Callable[..., Space]] = {
     "ofa": MobileSpace.ofa,
     "bignas": MobileSpace.bignas,
     "tabular": TabularSpace,
+    "text": TextSpace,
+    "recurrent": RecurrentSpace,
 }
 
 

@@ -20,7 +20,7 @@ from autonas_keras.spaces.space import Space, close_names
 TABULAR_OPERATIONS = ("dense", "residual", "glu", "cross", "attention", "identity")
 KNOWN_OPERATIONS = (*TABULAR_OPERATIONS, "none")
 EMBEDDINGS = ("piecewise_linear", "periodic", "plain")
-NORMALISATIONS = ("none", "batch", "layer")
+NORMALISATIONS = ("batch", "none", "layer")
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
@@ -68,7 +68,7 @@ class TabularSpace(Space):
         layers: int = 3,
         width: int = 256,
         embeddings: Sequence[str] = EMBEDDINGS,
-        embedding: int = 8,
+        embedding: int = 16,
         bins: int = BINS,
         categories: Sequence[int] = (8, 4, 16),
         normalisations: Sequence[str] = NORMALISATIONS,

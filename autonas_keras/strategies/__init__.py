@@ -16,6 +16,7 @@ from autonas_keras.strategies.predictor import Predictor
 from autonas_keras.strategies.random import RandomSearch
 from autonas_keras.strategies.rewards import mnasnet_reward
 from autonas_keras.strategies.search import SearchResult, search
+from autonas_keras.strategies.vote import Scorer, rank_vote
 
 __all__ = [
     "NSGA2",
@@ -26,6 +27,7 @@ __all__ = [
     "LocalSearch",
     "PredictedWorth",
     "Predictor",
+    "Scorer",
     "RandomSearch",
     "RegularizedEvolution",
     "Reinforce",
@@ -41,5 +43,6 @@ __all__ = [
     "mutate_each",
     "non_dominated_sort",
     "pareto_front",
+    "rank_vote",
     "search",
 ]

@@ -13,6 +13,7 @@ import numpy as np
 from autonas_keras.spaces import Architecture, Option, Space
 from autonas_keras.strategies.mutation import mutate_decision
 from autonas_keras.strategies.pareto import compromise
+from autonas_keras.strategies.vote import Scorer, make_warm_up
 
 DRAWS = 500  # suggestions in a row that may be dropped before what is left is looked for without the strategy
 REFUSALS = 200  # of these, so many may be dropped for being beyond the limits
@@ -41,13 +42,18 @@ class Strategy(ABC):
             reward that is known.
         limits: Upper bounds by name of what ``costs`` counts; nothing beyond them is proposed.
         costs: Function that counts costs of an architecture, such as {"params": 1e6}.
+        scorer: Function of a list of architectures that says cheaply, by one or more numbers for each, which are better.
+        warmup: So many first proposals are those that the scorer ranks best in a random sample.
+        warmup_sample: Architectures of that sample; five times as many when None.
 
     Raises:
-        ValueError: When limits are given without costs, or name a cost that ``costs`` does not count.
+        ValueError: When limits are given without costs, or name a cost that ``costs`` does not count, or a warm-up
+            without a scorer.
         TypeError: When ``space`` is not a Space.
     """
 
     objectives = 1  # numbers in a reward; 0 for any number
+    takes_over = 5  # of an earlier search, so many of the best architectures are proposed first
 
     def __init__(
         self,
@@ -57,12 +63,18 @@ class Strategy(ABC):
         unique: bool = True,
         limits: Mapping[str, float] | None = None,
         costs: Costs | None = None,
+        scorer: Scorer | None = None,
+        warmup: int = 0,
+        warmup_sample: int | None = None,
     ) -> None:
         if not isinstance(space, Space):
             raise TypeError(f"Expected a Space to search, got {type(space).__name__}.")
         check_seed(seed)
         self.space, self.seed, self.unique = space, seed, bool(unique)
         self.limits, self.costs = check_limits(limits, costs), costs
+        self.scorer, self.warmup, self.warmup_sample = scorer, warmup, warmup_sample
+        self._warm_up = make_warm_up(scorer, warmup, warmup_sample)
+        self._first: list[str] = []  # codes that an earlier search gave, the next to propose first
         self.rng = np.random.default_rng(seed)
         # What was proposed or observed, by its code: None while under way, () when it failed.
         self._known: dict[str, Reward | None] = {}
@@ -85,13 +97,13 @@ class Strategy(ABC):
             return None
         refused: list[Architecture] = []
         for self._attempt in range(DRAWS):
-            architecture = self._suggest()
+            architecture = self._given() or self._suggest()
             if architecture is None:
                 return None
             code = self.code(architecture)
             if self.unique and code in self._known:
                 self._repeat(architecture, self._known[code])
-            elif self._within(architecture):
+            elif self.within(architecture):
                 return self._take(architecture, code)
             else:
                 refused.append(architecture)
@@ -112,6 +124,25 @@ class Strategy(ABC):
         self._known[code] = () if value is None else value
         self._architectures[code] = architecture
         self._learn(architecture, value)
+
+    def begin(
+        self, history: Sequence[tuple[Mapping[str, Option], float]], state: Mapping[str, Any] | None = None
+    ) -> None:
+        """Take over what an earlier search on this space found, before anything is proposed.
+
+        The best architectures of it are proposed first: what they are worth here is another matter. A strategy that
+        learns more of it says so.
+
+        Args:
+            history: Architectures and what they were worth there, larger is better.
+            state: ``get_state`` of the strategy of that search.
+
+        Raises:
+            ValueError: When an architecture is no point of the space, or the state is of another kind or size.
+        """
+        ranked = sorted(history, key=lambda pair: pair[1], reverse=True)
+        codes = [self.code(self.space.architecture(architecture)) for architecture, _ in ranked]
+        self._first = list(dict.fromkeys(codes))[: self.takes_over]
 
     @property
     def history(self) -> list[tuple[Architecture, Reward]]:
@@ -138,6 +169,8 @@ class Strategy(ABC):
             "space": self._fingerprint(),
             "rng": self.rng.bit_generator.state,
             "known": [[code, list(r) if isinstance(r, tuple) else r] for code, r in self._known.items()],
+            **({"first": list(self._first)} if self._first else {}),
+            **({} if self._warm_up is None else {"warm_up": self._warm_up.get_state()}),
             **self._get(),
         }
 
@@ -195,7 +228,17 @@ class Strategy(ABC):
             self._architectures[code] = self.space.decode([int(part or -1) for part in code.split(".")])
         return self._architectures[code]
 
+    def knows(self, code: str) -> bool:
+        """Whether the architecture of a ``code`` was proposed or observed."""
+        return code in self._known
+
     # Inner life
+
+    def _given(self) -> Architecture | None:
+        """What an earlier search or the warm-up wants to be proposed next, None when nothing is left of it."""
+        if self._first:
+            return self.decode(self._first.pop(0))
+        return None if self._warm_up is None else self._warm_up.suggest(self)
 
     def _take(self, architecture: Architecture, code: str) -> Architecture:
         self._known.setdefault(code, None)
@@ -203,7 +246,7 @@ class Strategy(ABC):
         self._proposed(architecture)
         return architecture
 
-    def _within(self, architecture: Architecture) -> bool:
+    def within(self, architecture: Architecture) -> bool:
         """Whether the architecture is within the limits."""
         return not self.limits or self._excess(architecture) == 0
 
@@ -228,7 +271,7 @@ class Strategy(ABC):
         found = self._listed() if self._size <= LISTED else self._climbed(refused)
         if found is not None:
             return self._take(found, self.code(found))
-        if self._nearest is not None and not any(self._within(self.decode(code)) for code in self._known):
+        if self._nearest is not None and not any(self.within(self.decode(code)) for code in self._known):
             asked = ", ".join(f"{name} <= {limit:,.6g}" for name, limit in self.limits.items())
             nearest = ", ".join(f"{name} <= {value:,.6g}" for name, value in self._nearest[1].items())
             raise ValueError(
@@ -248,7 +291,7 @@ class Strategy(ABC):
         for index in self.rng.permutation(len(codes)).tolist():
             if codes[index] not in over:
                 architecture = self.decode(codes[index])
-                if self._within(architecture):
+                if self.within(architecture):
                     return architecture
                 over.add(codes[index])
         return None
@@ -298,6 +341,9 @@ class Strategy(ABC):
             if value is None and reward is not None:
                 raise ValueError(f"{reward!r} is no reward")
             self._known[code] = value
+        self._first = [self.code(self.decode(code)) for code in state.get("first", [])]
+        if self._warm_up is not None:
+            self._warm_up.set_state(state["warm_up"], self)
         self._set(state)
 
     def fresh(self, space: Space, seed: int | None) -> Self:
@@ -306,7 +352,15 @@ class Strategy(ABC):
 
     def settings(self) -> dict[str, Any]:
         """The arguments other than the space, by name; a subclass adds its own."""
-        return {"seed": self.seed, "unique": self.unique, "limits": dict(self.limits) or None, "costs": self.costs}
+        return {
+            "seed": self.seed,
+            "unique": self.unique,
+            "limits": dict(self.limits) or None,
+            "costs": self.costs,
+            "scorer": self.scorer,
+            "warmup": self.warmup,
+            "warmup_sample": self.warmup_sample,
+        }
 
 
 def check_seed(seed: Any) -> None:

@@ -45,7 +45,7 @@ class CoarseToFine(Strategy):
     def _suggest(self) -> Architecture:
         while self._tried < len(self._grid):
             self._tried += 1
-            if self._within(self._grid[self._tried - 1]):
+            if self.within(self._grid[self._tried - 1]):
                 return self._grid[self._tried - 1]
         best = sorted(self.history, key=lambda pair: pair[1], reverse=True)[: self.parents]
         if not best:

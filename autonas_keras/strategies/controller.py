@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autonas_keras.spaces import Architecture, Space
+from autonas_keras.spaces import Architecture, Option, Space
 from autonas_keras.strategies.adam import Adam, check_decay, check_positive, pack, unpack
 from autonas_keras.strategies.advantages import MovingMoments, normal_scores, surrogate_weights
 from autonas_keras.strategies.base import Reward, Strategy, check_count
@@ -120,6 +120,28 @@ class Reinforce(Strategy):
         self._under_way: dict[str, float] = {}
         self._batch: list[Sample] = []
         self._window: deque[float] = deque(maxlen=WINDOW)
+
+    def begin(
+        self, history: Sequence[tuple[Mapping[str, Option], float]], state: Mapping[str, Any] | None = None
+    ) -> None:
+        """Begin with the network of an earlier controller; without one, propose the best of the earlier search first.
+
+        Its baseline and the moments of its optimizer stay behind: they are of other rewards.
+
+        Raises:
+            ValueError: When the earlier controller is of another size.
+        """
+        if state is None or "parameters" not in state:
+            super().begin(history)
+            return
+        try:
+            parameters = unpack(state["parameters"], self.network.parameters)
+        except ValueError as error:
+            raise ValueError(
+                f"Expected an earlier controller of {self.network.units} units on this space, got one of another size; "
+                "give both searches the same units."
+            ) from error
+        self.network.parameters[:] = parameters
 
     # Probabilities
 

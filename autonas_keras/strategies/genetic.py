@@ -97,6 +97,7 @@ class Genetic(Strategy):
     ) -> None:
         super().__init__(space, **kwargs)
         self.population_size = check_count("population_size", population_size)
+        self.takes_over = max(1, self.population_size // 2)  # the others keep the generation diverse
         self.parents = None if parents is None else check_count("parents", parents)
         self.elites = None if elites is None else check_count("elites", elites, least=0)
         self.tournament = check_count("tournament", tournament)

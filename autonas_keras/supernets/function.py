@@ -128,7 +128,7 @@ class _Building(Picker):
         self.space, self.make = space, make
         self._within: dict[str, Option] = {}  # what is decided around the branch that is built
 
-    def pick(self, name: str, x: Any, options: Mapping[Option, Branch]) -> Any:
+    def pick(self, name: str, x: Any, options: Mapping[Any, Branch]) -> Any:
         choice = self._choice(name, options)
         branches = [self._branch(choice, option, x, options[option]) for option in choice.options]
         shapes = {tuple(x.shape) if model is None else tuple(model.output.shape) for model in branches}
@@ -136,7 +136,7 @@ class _Building(Picker):
             raise ValueError(f"Expected all options of {name!r} to give one shape, got {sorted(shapes, key=str)}.")
         return self.make(choice, branches, name=self.branch_name(name, "place"))(x)
 
-    def _choice(self, name: str, options: Mapping[Option, Branch]) -> Choice:
+    def _choice(self, name: str, options: Mapping[Any, Branch]) -> Choice:
         kind, choice = type(self.space).__name__, self.space.named.get(name)
         if choice is None or set(choice.options) != set(options):
             known = "no such choice" if choice is None else f"options {list(choice.options)}"

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+import tree
 
 from autonas_keras.spaces import Choice, Option, Space
 from autonas_keras.supernets.function import FunctionLayer, Place, Within, space_config, space_of, walk
@@ -40,7 +41,12 @@ class SwitchPlace(Place):
         size = len(self.choice.options)
         if size == 1:
             return self.run(0, x, training)
-        return tf.switch_case(self._selected(), [partial(self.run, index, x, training) for index in range(size)])
+        return tf.switch_case(self._selected(), [partial(self._run_inside, i, x, training) for i in range(size)])
+
+    def _run_inside(self, index: int, x: Any, training: bool | None) -> tf.Tensor:
+        # In nested branches TensorFlow finds no gradient of functions with one of their own, such as swish, of a tensor
+        # that is not of the branch.
+        return self.run(index, tree.map_structure(tf.identity, x), training)
 
 
 @keras.utils.register_keras_serializable(package="autonas_keras")

@@ -26,10 +26,12 @@ from autonas_keras.tasks.data import check_batch_size, fingerprint
 from autonas_keras.tasks.encoders import encoders_code, load_encoders, save_encoders, with_preprocessing
 from autonas_keras.tasks.encoding import find_encoders
 from autonas_keras.tasks.facts import check_objective, graph_facts
+from autonas_keras.tasks.objectives import directed
 from autonas_keras.tasks.results import Results
-from autonas_keras.tasks.targets import Labels, Numbers
+from autonas_keras.tasks.targets import Labels, Numbers, class_weights
 from autonas_keras.tasks.undecided import Undecided
 from autonas_keras.tuners import (
+    SEARCHED,
     Facts,
     Method,
     Project,
@@ -41,6 +43,7 @@ from autonas_keras.tuners import (
     read_choice,
     write_choice,
 )
+from autonas_keras.tuners.warm_start import warm_start as read_warm_start
 
 
 class AutoModel(Results, auto_model.AutoModel):
@@ -66,6 +69,7 @@ class AutoModel(Results, auto_model.AutoModel):
         limits: Upper bounds of "params", "flops" and, with a table in ``latency``, "latency_ms" of a network.
         latency: The ``LatencyTable`` of the network that is built around the only searched block: of its space, and of
             images of its input.
+        warm_start: Folder of an earlier search on the same space, of other data or sizes, to start from; it is only read.
         **settings: Settings of the method, such as ``search_epochs=30``.
 
     Raises:
@@ -89,6 +93,7 @@ class AutoModel(Results, auto_model.AutoModel):
         space: str | Space | None = None,
         limits: Mapping[str, float] | None = None,
         latency: LatencyTable | None = None,
+        warm_start: str | Path | None = None,
         **settings: Any,
     ) -> None:
         # Not AutoKeras's __init__: it seeds NumPy's global generator, and takes seed 0 for none.
@@ -117,6 +122,8 @@ class AutoModel(Results, auto_model.AutoModel):
         _check_latency(latency, self.limits, len(graph.searched))
         self._heads = [node.in_blocks[0] for node in self.outputs]
         self._targets: list[Labels | Numbers] | None = None
+        self._objective_fact = objective if isinstance(objective, str) else repr(objective)
+        objective = directed(objective, self._heads)
         check_objective(objective, self._heads)
         self._is_worker = distributed.role() == "worker"
         if foreign is not None:
@@ -150,16 +157,17 @@ class AutoModel(Results, auto_model.AutoModel):
             seed = self._project.read().get("seed", int(np.random.default_rng().integers(2**31)))
         self.seed = int(seed)
         self._latency, self._oracle = latency, {"objective": objective, "max_trials": max_trials}
+        self._warm_start = None if warm_start is None else str(warm_start)
         self._make_tuner(method, graph)
 
     def _make_tuner(self, method: Method, graph: Graph) -> None:
-        objective = self._oracle["objective"]
         self._facts = {
             "tuner": method.facts(),
             "graph": graph_facts(graph),
             "limits": self.limits,
-            "objective": objective if isinstance(objective, str) else repr(objective),
+            "objective": self._objective_fact,
             "seed": self.seed,
+            "warm_start": self._warm_start,
         }
         if self._latency is not None:
             self._facts["latency"] = {"scale": self._latency.conditions.scale, **self._latency.milliseconds}
@@ -169,6 +177,8 @@ class AutoModel(Results, auto_model.AutoModel):
             hypermodel=graph, project=self._project, limits=self.limits, seed=self.seed, **self._oracle
         )
         self.tuner.latency = self._latency
+        if self._warm_start is not None and not self._is_worker:
+            self.tuner.earlier = read_warm_start(self._warm_start, self._project, method.name)
 
     def _decide(self, data: convert.TrainingData, time_limit: float | None, verbose: Any) -> None:
         """Take the method that suits the data, the machine and the time, where none was named."""
@@ -181,6 +191,8 @@ class AutoModel(Results, auto_model.AutoModel):
         folder = self._project.path
         choice = read_choice(folder)
         if choice is None:
+            if SEARCHED in self._project.read():  # it began without a limit, and goes on with what it has
+                return
             facts = Facts.of(self.tuner.graph, data.x, self._undecided.free(self.tuner.graph), time_limit)
             choice = choose(facts)
             with self._project.writing():
@@ -194,7 +206,9 @@ class AutoModel(Results, auto_model.AutoModel):
         self.inputs, self.outputs = self._undecided.parts()
         graph = self._build_graph()
         self._heads = [node.in_blocks[0] for node in self.outputs]
+        known = self._facts
         self._make_tuner(self._undecided.method(choice), graph)
+        self._facts = {**known, **self._facts}
 
     # The graph
 
@@ -229,6 +243,8 @@ class AutoModel(Results, auto_model.AutoModel):
         validation_data: Any = None,
         verbose: Any = 1,
         time_limit: float | None = None,
+        *,
+        class_weight: str | Mapping[Any, float] | None = None,
         **kwargs: Any,
     ) -> keras.callbacks.History:
         """Search, then train the network that was found on all data.
@@ -247,6 +263,8 @@ class AutoModel(Results, auto_model.AutoModel):
             verbose: 0, 1 or 2, as in keras.Model.fit.
             time_limit: Seconds for everything, search and final training, those before a kill included; ``epochs`` and
                 ``max_trials`` are upper bounds then. None takes the time that it takes.
+            class_weight: What a sample counts by its label in the losses, for one classification head; "balanced" lets
+                all classes count alike, labels that a dictionary leaves out count 1.
             **kwargs: For tuners of AutoKeras only: what keras.Model.fit takes.
 
         Returns:
@@ -266,7 +284,7 @@ class AutoModel(Results, auto_model.AutoModel):
         if self._is_worker:
             self._join()
         decide = partial(self._decide, time_limit=time_limit, verbose=verbose)
-        data = self._read(x, y, validation_split, validation_data, decide)
+        data = self._read(x, y, validation_split, validation_data, decide, class_weight)
         split = 0.0 if validation_data is not None else float(validation_split)
         if not isinstance(self.tuner, SearchTuner):
             return self.tuner.search(
@@ -280,7 +298,10 @@ class AutoModel(Results, auto_model.AutoModel):
         self._project.claim(
             **self._facts,
             data=self._describe(data, split),
-            fit={"epochs": epochs, "batch_size": batch_size, "validation_split": split},
+            fit={
+                **{"epochs": epochs, "batch_size": batch_size, "validation_split": split},
+                **({"class_weight": self._heads[0].class_weights} if class_weight is not None else {}),
+            },
         )
         if not self._is_worker:
             save_encoders(self._project.path, self.encoders)
@@ -303,6 +324,7 @@ class AutoModel(Results, auto_model.AutoModel):
         validation_split: float,
         validation_data: Any,
         decide: Callable[[convert.TrainingData], None] | None = None,
+        class_weight: str | Mapping[Any, float] | None = None,
     ) -> convert.TrainingData:
         """The data as networks take it; ``decide`` may choose the method by it, and the graph learns its shapes."""
         data = convert.training_data(self, x, y, validation_split, validation_data)
@@ -311,6 +333,7 @@ class AutoModel(Results, auto_model.AutoModel):
             decide(data)
         self._set_units(data.targets)
         self._set_features()
+        self._heads[0].class_weights = class_weights(data.targets, data.y, class_weight)
         self._analyze_data((data.x, data.y))
         self._build_hyper_pipeline()
         return data
@@ -499,7 +522,9 @@ class AutoModel(Results, auto_model.AutoModel):
         Raises:
             ValueError: When the search is not finished.
         """
-        network = self.tuner.get_best_model()
+        return self._taking_raw(self.tuner.get_best_model())
+
+    def _taking_raw(self, network: keras.Model) -> keras.Model:
         if not any(self.encoders):
             return network
         self._known()

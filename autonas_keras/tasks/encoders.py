@@ -127,4 +127,7 @@ def with_preprocessing(network: keras.Model, encoders: Sequence[Encoder | None])
         keras.layers.Identity(name=name)(output)
         for name, output in zip(names, found if isinstance(found, (list, tuple)) else [found], strict=True)
     ]
-    return keras.Model(raw if len(raw) > 1 else raw[0], outputs if len(outputs) > 1 else outputs[0], name="exported")
+    model = keras.Model(raw if len(raw) > 1 else raw[0], outputs if len(outputs) > 1 else outputs[0], name="exported")
+    if network.compiled:
+        model.compile_from_config(network.get_compile_config())
+    return model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,12 @@ class Results:
             TypeError: When the tuner trains no supernet whose networks it hands out.
         """
         checked = check_limits(limits)
-        self.specialized = self._shared_tuner().specialize(checked, verbose)
-        return self.specialized.model
+        found = self._shared_tuner().specialize(checked, verbose)
+        model = self._taking_raw(found.model)
+        if model is not found.model:
+            model.compile_from_config(found.model.get_compile_config())
+        self.specialized = replace(found, model=model)
+        return model
 
     def pareto(
         self, cost: str = "flops", path: str | Path | None = None, evaluations: int = 200, verbose: Any = 1
@@ -119,4 +124,8 @@ class Results:
         raise NotImplementedError
 
     def _set_units(self, targets: Any) -> None:
+        raise NotImplementedError
+
+    def _taking_raw(self, network: keras.Model) -> keras.Model:
+        """The network with the encoding of its inputs in front, if they are encoded."""
         raise NotImplementedError

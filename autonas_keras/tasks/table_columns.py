@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from decimal import Decimal
 from typing import Any
 
 import keras
@@ -13,7 +14,9 @@ import pandas as pd
 NUMBERS = ("integer", "floating", "mixed-integer-float", "boolean", "decimal")
 TIMES = ("datetime64", "datetime", "date", "timedelta64", "timedelta", "time", "period")
 DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})([T\s].*)?")
+NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*", re.IGNORECASE)
 LOOKED_AT = 1000  # categories that tell whether a column holds dates
+SCALARS = {str, bytes, bool, int, float, Decimal, *np.sctypeDict.values()}
 RARE = 2  # samples of a category that is learnt
 UNKNOWN = "\x00unknown"  # what Keras calls category 0; no column holds it
 
@@ -97,14 +100,10 @@ class Categorical(Column):
         return len(self.vocabulary) + 1
 
     def encode(self, values: pd.Series, where: str) -> np.ndarray:
-        if isinstance(values.dtype, pd.CategoricalDtype):
-            known = self._codes(values.cat.categories.to_series(), where)
-            return np.append(known, 0)[values.cat.codes.to_numpy()]  # the code of what is missing is -1
-        return self._codes(values, where)
-
-    def _codes(self, values: pd.Series, where: str) -> np.ndarray:
-        given = as_float(values, self.name, where) if self.whole else as_strings(values)
-        return self._index.get_indexer(pd.Index(given)) + 1
+        found, places = distinct(values, self.name, where)
+        given = as_float(found, self.name, where) if self.whole else as_strings(found, self.name, where)
+        known = self._index.get_indexer(pd.Index(given)) + 1
+        return np.append(known, 0)[places]  # the place of what is missing is -1
 
     def entry(self, name: str) -> Any:
         return keras.Input((1,), dtype="float64" if self.whole else "string", name=name)
@@ -141,39 +140,50 @@ def find_column(values: pd.Series, name: str, where: str, wished: str | None = N
     Raises:
         ValueError: When it holds what is neither numbers nor categories, such as dates; named by its name.
     """
-    kind = _kind(values)
-    if values.isna().all() or kind == "empty":
+    found, places = distinct(values, name, where)
+    kind = _kind(found)
+    if not len(found) or kind == "empty":
         return Empty(name)
     if kind in TIMES:
         raise ValueError(
             f"Expected numbers or categories in column {name!r} of {where}, got dates or times; pass what counts in them "
             "as numbers, such as year, month and weekday, or drop the column."
         )
-    if wished == "numerical" or (kind in NUMBERS and wished != "categorical" and not _of_numbers(values)):
-        as_float(values, name, where)
+    if kind in ("complex", "interval"):
+        raise _strange(found, name, where)
+    meant = isinstance(values.dtype, pd.CategoricalDtype) and kind != "boolean"
+    if wished == "numerical" or (kind in NUMBERS and wished != "categorical" and not meant):
+        as_float(found, name, where)
         return Numeric(name)
+    often = np.bincount(places[places >= 0], minlength=len(found)) >= RARE
     if kind in NUMBERS:
-        numbers = as_float(values, name, where)
-        counts = pd.Series(numbers).value_counts()
-        kept = np.sort(counts.index[counts >= RARE].to_numpy())
+        kept = np.sort(as_float(found, name, where)[often])
         if (kept % 1 == 0).all() and np.abs(kept).max(initial=0) < 2**53:
             return Categorical(name, [int(value) for value in kept])
         return Numeric(name)
-    try:
-        counts = as_strings(values).value_counts()
-    except TypeError as error:
-        raise ValueError(
-            f"Expected numbers or categories in column {name!r} of {where}, got {_example(values)}; drop the column or "
-            "give every entry a column of its own."
-        ) from error
-    known = sorted(counts.index[counts >= RARE].tolist())
-    looked_at = counts.index[:LOOKED_AT].tolist()
+    strings = as_strings(found, name, where)
+    looked_at = strings.dropna().iloc[:LOOKED_AT].tolist()
     if wished is None and looked_at and all(DATE.fullmatch(text) for text in looked_at):
         raise ValueError(
             f"Expected numbers or categories in column {name!r} of {where}, got dates such as {looked_at[0]!r}; pass what "
-            "counts in them as numbers, or say column_types={...: 'categorical'}."
+            f"counts in them as numbers, or say column_types={{{name!r}: 'categorical'}}."
         )
-    return Categorical(name, known)
+    return Categorical(name, sorted(set(strings[often].dropna())))
+
+
+def distinct(values: pd.Series, name: str, where: str) -> tuple[pd.Series, np.ndarray]:
+    """The different values of a column, and the place of each sample's among them, -1 where it is missing.
+
+    Raises:
+        ValueError: When a value is a list or the like.
+    """
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return pd.Series(values.cat.categories), values.cat.codes.to_numpy()
+    try:
+        places, found = pd.factorize(values)
+    except TypeError:
+        raise _strange(values, name, where) from None
+    return pd.Series(found), places
 
 
 def as_float(values: pd.Series, name: str, where: str) -> np.ndarray:
@@ -182,23 +192,21 @@ def as_float(values: pd.Series, name: str, where: str) -> np.ndarray:
     Raises:
         ValueError: When there is something else, or a number is not finite or too large.
     """
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = values.astype(object)
-    kind = _kind(values)
-    try:
-        if kind in TIMES or kind == "complex":
-            raise TypeError
-        if values.dtype == object or isinstance(values.dtype, pd.StringDtype):
-            values = values.astype(object).where(values.notna(), np.nan)
-            numbers = pd.to_numeric(values.astype(float) if kind in ("decimal", "boolean") else values)
-        else:
-            numbers = values
-        found = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"Expected numbers in column {name!r} of {where}, got {_example(values)}; convert it, or say that the column "
-            "is categorical in column_types."
-        ) from None
+    if not pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_complex_dtype(values.dtype):
+        found, places = distinct(values, name, where)
+        try:
+            kind = _kind(found)
+            if kind in TIMES or kind == "complex":
+                raise TypeError
+            plain = found.astype(object)
+            numbers = plain.astype(float) if kind in (*NUMBERS, "empty") else pd.to_numeric(plain)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"Expected numbers in column {name!r} of {where}, got {_example(found)}; convert it, or say that the "
+                "column is categorical in column_types."
+            ) from None
+        values = pd.Series(np.append(numbers.to_numpy(dtype=np.float64, na_value=np.nan), np.nan)[places])
+    found = values.to_numpy(dtype=np.float64, na_value=np.nan)
     with np.errstate(over="ignore"):
         bad = int(np.isinf(found.astype(np.float32)).sum())
     if bad:
@@ -209,44 +217,39 @@ def as_float(values: pd.Series, name: str, where: str) -> np.ndarray:
     return found
 
 
-def as_strings(values: pd.Series) -> pd.Series:
-    """The categories of a column as strings, None where they are missing or empty.
+def as_strings(found: pd.Series, name: str, where: str) -> pd.Series:
+    """Different values of a column as strings, None where they are missing or empty.
 
     Raises:
-        TypeError: When they are no scalars.
+        ValueError: When they are no scalars.
     """
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        values = values.astype(object)
-    missing = values.isna()
-    kind = _kind(values)
-    values = values.astype(object)
+    kind, plain = _kind(found), found.astype(object)
     if kind == "bytes":
-        values = values.str.decode("utf-8", errors="replace")
+        plain = plain.str.decode("utf-8", errors="replace")
     elif kind not in ("string", "empty"):
-        known = values[~missing]
-        if kind == "mixed" and not all(
-            issubclass(type_, str | bytes | float | int | np.generic) for type_ in set(map(type, known))
-        ):
-            raise TypeError
-        values = values.where(missing, known.astype(str).reindex(values.index))
-    return values.where(~(missing | (values == "")), None)
+        known = found[found.notna()]
+        if kind == "mixed" and not set(map(type, known)) <= SCALARS:
+            raise _strange(found, name, where)
+        plain = known.astype(str).astype(object).reindex(found.index)
+    return plain.where(plain.notna() & (plain != ""), None)
 
 
-def _kind(values: pd.Series) -> str:
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return _kind(values.cat.categories.to_series())
-    if pd.api.types.is_bool_dtype(values.dtype):
+def _kind(found: pd.Series) -> str:
+    """What the values of a column are, in pandas's words."""
+    if pd.api.types.is_bool_dtype(found.dtype):
         return "boolean"
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        return "complex" if pd.api.types.is_complex_dtype(values.dtype) else "floating"
-    if isinstance(values.dtype, pd.StringDtype):
+    if pd.api.types.is_numeric_dtype(found.dtype):
+        return "complex" if pd.api.types.is_complex_dtype(found.dtype) else "floating"
+    if isinstance(found.dtype, pd.StringDtype):
         return "string"
-    return str(pd.api.types.infer_dtype(values, skipna=True))
+    return str(pd.api.types.infer_dtype(found, skipna=True))
 
 
-def _of_numbers(values: pd.Series) -> bool:
-    """Whether numbers are meant as categories: whole ones of pandas's category type."""
-    return isinstance(values.dtype, pd.CategoricalDtype) and not pd.api.types.is_bool_dtype(values.cat.categories.dtype)
+def _strange(values: pd.Series, name: str, where: str) -> ValueError:
+    return ValueError(
+        f"Expected numbers or categories in column {name!r} of {where}, got {_example(values)}; drop the column or give "
+        "every entry a column of its own."
+    )
 
 
 def _unused(vocabulary: list[Any]) -> int:
@@ -255,7 +258,9 @@ def _unused(vocabulary: list[Any]) -> int:
 
 
 def _example(values: pd.Series) -> str:
-    known = values.dropna()
-    strange = [value for value in known.head(LOOKED_AT) if not isinstance(value, (int, float, np.number))]
+    """A value that is no number, if there is one among the first."""
+    known = values.dropna().iloc[:LOOKED_AT]
+    strange = [value for value in known if isinstance(value, str) and not NUMBER.fullmatch(value)]
+    strange += [value for value in known if not isinstance(value, (str, int, float, np.number))]
     value = strange[0] if strange else known.iloc[0]
     return f"{type(value).__name__} {str(value)[:40]!r}"

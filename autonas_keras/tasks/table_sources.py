@@ -101,6 +101,6 @@ def _from_matrix(data: Any, name: str) -> pd.DataFrame:
         # NumPy makes strings of the numbers beside strings without a word.
         frame = pd.DataFrame(array.astype(object))
         numbers = frame.apply(pd.to_numeric, errors="coerce")
-        return frame.where(numbers.isna().any(), numbers).infer_objects()
+        return pd.DataFrame({name: frame[name] if numbers[name].isna().any() else numbers[name] for name in frame})
     frame = pd.DataFrame(array)
     return frame.infer_objects() if array.dtype == object else frame

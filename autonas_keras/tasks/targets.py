@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from autonas_keras.blocks import balanced
 from autonas_keras.tasks.data import check_finite
 from autonas_keras.tasks.sources import as_array, type_name
 
@@ -192,6 +193,41 @@ def find_labels(y: Any, name: str = "y", num_classes: int | None = None, multi_l
             "correct one of the two."
         )
     return labels
+
+
+def class_weights(targets: Sequence[Any], encoded: Any, wish: str | Mapping[Any, float] | None) -> Any:
+    """The weight of each class of the only target, in the order of its classes; None when all count alike.
+
+    Args:
+        targets: How the targets are encoded.
+        encoded: The encoded training targets.
+        wish: "balanced", or weights by label.
+
+    Raises:
+        ValueError: When there is not one target of exclusive classes, or a weight is of no label or not positive.
+    """
+    if wish is None:
+        return None
+    labels = targets[0]
+    if len(targets) > 1 or not isinstance(labels, Labels) or labels.form == "multi_label":
+        raise ValueError(
+            "Expected class_weight for one head that tells classes apart, got other targets; leave it out."
+        )
+    if isinstance(wish, str):
+        if wish != "balanced":
+            raise ValueError(f'Expected class_weight to be "balanced" or weights by label, got {wish!r}.')
+        ones = encoded.sum(axis=0).round().astype(int).tolist()
+        return balanced([len(encoded) - ones[0], ones[0]] if labels.binary else ones)
+    known = {label: place for place, label in enumerate(labels.classes)}
+    weights = [1.0] * len(known)
+    for label, weight in wish.items():
+        label = label.item() if isinstance(label, np.generic) else label
+        if label not in known:
+            raise ValueError(f"Expected class_weight by labels of the training data, got {label!r}.")
+        if isinstance(weight, bool) or not isinstance(weight, (int, float, np.number)) or not 0 < weight < np.inf:
+            raise ValueError(f"Expected positive weights in class_weight, got {weight!r} for {label!r}.")
+        weights[known[label]] = float(weight)
+    return tuple(weights)
 
 
 def find_numbers(y: Any, name: str = "y", output_dim: int | None = None) -> Numbers:

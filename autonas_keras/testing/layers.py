@@ -33,7 +33,8 @@ class LayerTestCase:
     """Inherit it as ``class TestMine(LayerTestCase)`` and override ``layer``.
 
     Attributes:
-        sizes: Shapes of what it reads, (height, width, channels): the first is what it is built for.
+        sizes: Shapes of what it reads, such as (height, width, channels): the first is what it is built for.
+        kernels: Ranks of the weights that are drawn from the seed.
         options: What it may compute: arguments of its call, integers that come as tensors.
         configured: Whether a configuration makes it; else it is part of a layer that has one.
         seeded: Whether it has weights of a seed.
@@ -42,7 +43,8 @@ class LayerTestCase:
         drawn: Whether a draw says what it computes, which leaves some weights without a gradient.
     """
 
-    sizes: tuple[tuple[int, int, int], ...] = ((8, 6, 3), (7, 5, 3))
+    sizes: tuple[tuple[int, ...], ...] = ((8, 6, 3), (7, 5, 3))
+    kernels: tuple[int, ...] = (4,)
     options: Sequence[Any] = ({},)
     configured = True
     seeded = True
@@ -75,7 +77,7 @@ class LayerTestCase:
         """The same images for the same arguments."""
         return np.random.default_rng(sum(size)).standard_normal((batch, *size)).astype(dtype)
 
-    def cases(self) -> list[tuple[Any, tuple[int, int, int]]]:
+    def cases(self) -> list[tuple[Any, tuple[int, ...]]]:
         """Every option, and every size, at least once."""
         count = max(len(self.options), len(self.sizes))
         return list(itertools.islice(zip(itertools.cycle(self.options), itertools.cycle(self.sizes)), count))  # noqa: B905
@@ -107,7 +109,7 @@ class LayerTestCase:
         for first, second in zip(layer.get_weights(), again.get_weights(), strict=True):
             np.testing.assert_array_equal(first, second)
         drawn, other = (
-            [w.numpy() for w in each.trainable_weights if len(w.shape) == 4 and self.seeded]
+            [w.numpy() for w in each.trainable_weights if len(w.shape) in self.kernels and self.seeded]
             for each in (layer, self.built(shaken=False, **seeds[1]))
         )
         assert len({kernel.tobytes() for kernel in drawn}) == len(drawn)
@@ -134,7 +136,7 @@ class LayerTestCase:
         for option, size in self.cases():
             chosen = self.choose(layer, option)
             y = layer(self.images(size), **chosen)
-            for known in (size, (*common_sides(self.sizes)[:2], size[2])):
+            for known in (size, (*common_sides(self.sizes)[:-1], size[-1])):
                 promised = layer(keras.Input(known, dtype=layer.compute_dtype), **chosen)
                 assert promised.dtype == y.dtype.name == layer.compute_dtype
                 assert len(promised.shape) == len(y.shape) and promised.shape[0] is None
@@ -303,7 +305,7 @@ class PathTestCase(SupernetTestCase):
                 used, variables = entry.used(tf.constant(route)), {id(variable) for variable in entry.variables}
                 assert used.dtype == tf.bool
                 if bool(used):
-                    assert not self.allheard or heard & variables
+                    assert not self.allheard or learns & variables
                 else:
                     unused |= variables
             assert not learns & unused

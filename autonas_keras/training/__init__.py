@@ -7,7 +7,9 @@ from autonas_keras.training.controller import ControllerSampling, ControllerTrai
 from autonas_keras.training.first_weights import FirstWeights
 from autonas_keras.training.fit import fit_bilevel, fit_paths, fit_resumable, light_graphs
 from autonas_keras.training.handout import discrete_network, handed_out
+from autonas_keras.training.inheritance import inherit_weights
 from autonas_keras.training.median import MedianStopping, write_curves
+from autonas_keras.training.net2net import deepen, widen
 from autonas_keras.training.pace import Deadline, Pace, count_epochs, path_seconds, step_seconds
 from autonas_keras.training.paths import PathModel
 from autonas_keras.training.perturbation import select_by_perturbation
@@ -40,12 +42,14 @@ __all__ = [
     "TrainingCheckpoint",
     "UniformSampling",
     "batches",
+    "deepen",
     "count_epochs",
     "discrete_network",
     "fit_bilevel",
     "fit_paths",
     "fit_resumable",
     "handed_out",
+    "inherit_weights",
     "light_graphs",
     "path_seconds",
     "phase_epochs",
@@ -54,4 +58,5 @@ __all__ = [
     "step_seconds",
     "steps_per_epoch",
     "write_curves",
+    "widen",
 ]

@@ -154,6 +154,8 @@ class BilevelModel(keras.Model):
         """Clipped by the global norm, then with L2 added: the order of the published code."""
         if clip_norm is not None:
             gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
+        # Those of embeddings come as rows.
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         if decay:
             gradients = [g + decay * tf.convert_to_tensor(v) for g, v in zip(gradients, variables, strict=True)]
         return list(gradients)

@@ -10,7 +10,7 @@ from autonas_keras.tuners.clock import Clock, check_time_limit
 from autonas_keras.tuners.darts import Darts, DartsTuner
 from autonas_keras.tuners.elastic import BigNas, Ofa
 from autonas_keras.tuners.one_shot import Enas, Spos
-from autonas_keras.tuners.project import Project
+from autonas_keras.tuners.project import SEARCHED, Project
 from autonas_keras.tuners.published import Published
 from autonas_keras.tuners.settings import Method, changed
 from autonas_keras.tuners.shared import SharedTuner, Specialized
@@ -67,6 +67,7 @@ def get_method(tuner: str | Method | type[Method], **settings: object) -> Method
 
 
 __all__ = [
+    "SEARCHED",
     "TUNERS",
     "Asha",
     "AshaTuner",

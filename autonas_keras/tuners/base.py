@@ -22,7 +22,7 @@ from autonas_keras.blocks import Graph, Network
 from autonas_keras.blocks.isolation import forgotten_gradients, own_randomness
 from autonas_keras.evaluation import LatencyTable, model_costs
 from autonas_keras.files import write_atomically
-from autonas_keras.oracles import DurableOracle, distributed
+from autonas_keras.oracles import DurableOracle, StrategyOracle, distributed
 from autonas_keras.spaces import Architecture
 from autonas_keras.training import MedianStopping, steps_per_epoch
 from autonas_keras.tuners.limits import GraphCosts, check_feasible
@@ -30,6 +30,7 @@ from autonas_keras.tuners.network import Plan, save_model, train
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method
 from autonas_keras.tuners.timed import Timed
+from autonas_keras.tuners.warm_start import WarmStart
 
 POLL = 1.0  # seconds between two looks of a worker for the final network
 
@@ -54,6 +55,7 @@ class SearchTuner(Timed, AutoTuner):
     shows_trials = True  # whether KerasTuner prints a table for each
     shared = True  # whether workers can run trials; else the chief runs them, and the workers wait
     latency: LatencyTable | None = None  # of the network around the searched block
+    earlier: WarmStart | None = None  # the search that this one starts from
     _only: tuple[keras.Model, keras.callbacks.History] | None = None  # the training that there was time for
 
     def __init__(
@@ -166,6 +168,10 @@ class SearchTuner(Timed, AutoTuner):
                 del self._data, self._validation
                 return self.history()
             self._declare()
+            if self.earlier is not None:
+                self.earlier.check(self.oracle.get_space())
+                if isinstance(self.oracle, StrategyOracle):
+                    self.oracle.begin(self.earlier.tried, self.earlier.state)
             self.save()
             self.oracle.verbose = verbose if self.shows_trials else 0
             self.oracle.expired = self.search_is_over

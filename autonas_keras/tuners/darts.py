@@ -9,20 +9,20 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
 import tree
 
-from autonas_keras.blocks import Graph, Network, alone
+from autonas_keras.blocks import Graph, Network, Recipe, alone
 from autonas_keras.evaluation import function_parts, operation_costs
 from autonas_keras.files import write_atomically
-from autonas_keras.layers import NETWORKS, has_function
+from autonas_keras.layers import has_function
 from autonas_keras.oracles import Given
 from autonas_keras.spaces import Architecture, CellSpace, Space, close_names
 from autonas_keras.supernets import CellSupernet, MixedFunction, RelaxedLayer
@@ -56,8 +56,9 @@ class Darts(Method):
         search_shrink: Factor by which the supernet sees images of 24 pixels and more averaged down.
         search_epochs: Epochs of the search; chosen by the number of samples when None.
         search_batch_size: Samples in each of the two batches of a step; 64 or less when None.
-        search_learning_rate: First and last rate of SGD for the weights of the supernet; 0.1 and 0.001 when None, with
-            "gumbel" 0.025 and 0.001, since a drawn operation a step does not bear the larger one.
+        search_learning_rate: First and last rate of SGD, for texts of Adam, for the weights of the supernet. When None 0.1
+            and 0.001, for texts 0.002 and 0.0001; with "gumbel" 0.025 and 0.001, since a drawn operation a step does not
+            bear the larger one.
         search_weight_decay: L2 of those weights.
         alpha_learning_rate: Rate of Adam for the alphas.
         alpha_weight_decay: L2 of the alphas.
@@ -128,15 +129,20 @@ class Darts(Method):
             return self.search_learning_rate
         return (0.025 if self.sampling == "gumbel" else 0.1), 0.001
 
+    def settled(self, recipe: Recipe) -> Self:
+        found = super().settled(recipe)
+        if recipe.search_rates is None or self.order == 2 or self.search_learning_rate is not None:
+            return found
+        return replace(found, search_learning_rate=recipe.search_rates)
+
     def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> DartsTuner:
         if not hypermodel.searched:
             raise ValueError("Expected a graph with a searched block for tuner 'darts', got none; add a CellBlock.")
         for block in hypermodel.searched:
             if not isinstance(block.space, CellSpace) and not has_function(block.space):
-                known = " or ".join(["CellSpace", *(kind.__name__ for kind in NETWORKS)])
                 raise ValueError(
-                    f"Expected a space that can be mixed for tuner 'darts', {known}, got {type(block.space).__name__} "
-                    f"in {block.name}; take tuner 'spos' or 'evolution', or such a space."
+                    "Expected a space of cells, or one whose network is a function, for tuner 'darts', got "
+                    f"{type(block.space).__name__} in {block.name}; take tuner 'spos' or 'evolution', or such a space."
                 )
         if self.search_cells < 3 and any(
             isinstance(block.space, CellSpace) and block.space.topology != "dense" for block in hypermodel.searched
@@ -255,10 +261,11 @@ class DartsTuner(SupernetTuner):
         built = self.assemble(Network(supernet=layer, shrink=method.search_shrink))
         model = BilevelModel(alone(built.inputs), alone(built.outputs))
         model.compile(
-            keras.optimizers.SGD(method.rates[0], momentum=0.9),
+            keras.optimizers.Adam(method.rates[0]) if self._adaptive else keras.optimizers.SGD(method.rates[0], 0.9),
             keras.optimizers.Adam(method.alpha_learning_rate, beta_1=0.5, beta_2=0.999),
             order=method.order,
-            weight_decay=method.search_weight_decay,
+            # To Adam the L2 of a weight without gradient would be a gradient like any other.
+            weight_decay=0.0 if self._adaptive else method.search_weight_decay,
             alpha_weight_decay=method.alpha_weight_decay,
             alpha_decay=method.alpha_decay,
             clip_norm=5.0,
@@ -266,6 +273,11 @@ class DartsTuner(SupernetTuner):
             **self.graph.compile_arguments(),
         )
         return model
+
+    @property
+    def _adaptive(self) -> bool:
+        """Whether Adam trains the weights of the supernet; second order unrolls a step of SGD."""
+        return self.method.order == 1 and self.graph.recipe.search_rates is not None
 
     def _cost_penalty(self, model: BilevelModel) -> Callable[[], tf.Tensor]:
         """The expected cost of the networks that alphas stand for, as a multiple of that of even alphas."""

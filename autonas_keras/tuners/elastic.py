@@ -218,7 +218,10 @@ class ElasticTuner(SharedTuner):
 
     def _supernet(self) -> PathModel:
         built = self.assemble(Network(supernet=self._layer))
-        return PathModel(alone(built.inputs), alone(built.outputs))
+        model = PathModel(alone(built.inputs), alone(built.outputs))
+        if self.earlier is not None:
+            self.earlier.give_weights(model)
+        return model
 
     def _compile(self, model: PathModel, schedule: Any, paths: int, **distillation: Any) -> None:
         optimizer = keras.optimizers.SGD(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class Plan:
         regularise: Whether drop-path, auxiliary head and cutout may be used.
         until: Epoch to pause after, to be trained on from the checkpoints later; None for the last one.
         proxy: What makes the training cheaper than a full one, or None.
+        begin: Called with the network before it is trained, to give it other weights.
         pace: Ends the training in time, with its learning rate; None trains all epochs.
     """
 
@@ -55,6 +56,7 @@ class Plan:
     regularise: bool = True
     until: int | None = None
     proxy: Proxy | None = None
+    begin: Callable[[keras.Model], Any] | None = None
     pace: Pace | None = None
 
     def network(self) -> Network:
@@ -96,6 +98,8 @@ def train(graph: Graph, hp: Any, data: Any, plan: Plan) -> tuple[keras.Model, ke
     with own_randomness(plan.seed), graph.building(network):
         plain = graph.assemble(hp)
     adapt(plain, x)
+    if plan.begin is not None:
+        plan.begin(plain)
     model, callbacks = plain, plan.all_callbacks()
     if special:
         drop_path = DropPath(0.0, plan.seed) if rate else None

@@ -10,14 +10,14 @@ import json
 import zlib
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import keras
 import pandas as pd
 import tree
 
-from autonas_keras.blocks import Graph, Network, alone
+from autonas_keras.blocks import Graph, Network, Recipe, alone
 from autonas_keras.evaluation import InheritedScore, SharedWeights
 from autonas_keras.files import write_atomically
 from autonas_keras.layers import has_function
@@ -58,8 +58,9 @@ class OneShot(Method):
         search_shrink: Factor by which the supernet sees images of 24 pixels and more averaged down.
         search_epochs: Epochs of the supernet; chosen by the number of samples when None.
         search_batch_size: Samples in a step.
-        search_learning_rate: First and last rate of SGD for the shared weights; 0.1 and 0.0001 when None, with cells
-            that lay their nodes end to end 0.025 and 0.0001, whose sums without normalisation do not bear more.
+        search_learning_rate: First and last rate of SGD, for texts of Adam, for the shared weights. When None 0.1 and
+            0.0001, for texts 0.002 and 0.0001; with cells that lay their nodes end to end 0.025 and 0.0001, whose sums
+            without normalisation do not bear more.
         search_weight_decay: L2 of those weights.
         finalists: Of so many architectures with the best inherited score a short training from scratch decides; with
             1 the inherited score does.
@@ -108,6 +109,12 @@ class OneShot(Method):
     def default_search_epochs(self, samples: int, batch_size: int) -> int:
         """About 25,000 steps, from 20 to 100 epochs."""
         return min(100, max(20, -(-25_000 // max(1, samples // batch_size))))
+
+    def settled(self, recipe: Recipe) -> Self:
+        found = super().settled(recipe)
+        if recipe.search_rates is None or self.search_learning_rate is not None:
+            return found
+        return replace(found, search_learning_rate=recipe.search_rates)
 
     def rates(self, space: JoinedSpace) -> tuple[float, float]:
         """First and last rate of SGD for the shared weights of a space."""
@@ -302,12 +309,21 @@ class OneShotTuner(SharedTuner):
 
         built = self.assemble(Network(supernet=layer, shrink=method.search_shrink))
         model = PathModel(alone(built.inputs), alone(built.outputs))
+        rate, adaptive = method.rates(self.graph.space)[0], self.graph.recipe.search_rates is not None
+        optimizer = (
+            keras.optimizers.Adam(rate, global_clipnorm=5.0)
+            if adaptive
+            else keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, global_clipnorm=5.0)
+        )
         model.compile(
-            keras.optimizers.SGD(method.rates(self.graph.space)[0], momentum=0.9, nesterov=True, global_clipnorm=5.0),
+            optimizer,
             paths=self._paths(),
-            weight_decay=method.search_weight_decay,
+            # To Adam the L2 of a weight without gradient would be a gradient like any other.
+            weight_decay=0.0 if adaptive else method.search_weight_decay,
             **self.graph.compile_arguments(),
         )
+        if self.earlier is not None:
+            self.earlier.give_weights(model)
         return model
 
     def _paths(self) -> int:
@@ -343,6 +359,8 @@ class EnasTuner(OneShotTuner):
         method = self.method
         warmup = epochs // 5 if method.warmup_epochs is None else method.warmup_epochs
         self._controller = method.controller(self.graph.space, self.seed)
+        if self.earlier is not None and "parameters" in (self.earlier.state or {}):
+            self._controller.begin([], self.earlier.state)
         x, y = self._judged()
         size = min(method.search_batch_size, len(tree.flatten(x)[0]))
         judge = InheritedScore(model, None, (x, y), size)

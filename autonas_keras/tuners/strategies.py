@@ -8,26 +8,55 @@ from typing import Any, ClassVar
 
 from autonas_keras import oracles
 from autonas_keras.blocks import Graph
+from autonas_keras.oracles import distributed
+from autonas_keras.tuners.inheriting import Inheritance
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.trials import TrialMethod, TrialTuner
+from autonas_keras.tuners.zero_cost import GraphScorer
+
+# Settings that say nothing unless they are set.
+LATER = ("warmup", "warmup_sample", "children", "inherit", "features", "screen", "candidates", "mutations")
 
 
 @dataclass(frozen=True)
 class StrategyMethod(TrialMethod):
-    """A method whose own settings are those of its oracle; None leaves the choice to the number of trials or to it."""
+    """A method whose own settings are those of its oracle; None leaves the choice to the number of trials or to it.
+
+    Args:
+        warmup: So many first trials are those of a random sample that zero-cost proxies rank best.
+        warmup_sample: Architectures of that sample; five times as many when None.
+        **others: Those of ``TrialMethod``.
+    """
 
     oracle_class: ClassVar[type[oracles.StrategyOracle]]
     renamed: ClassVar[Mapping[str, str]] = {}  # settings whose names the training of networks takes
+    not_of_oracle: ClassVar[tuple[str, ...]] = ()  # settings that say how its networks are trained
+
+    warmup: int = 0
+    warmup_sample: int | None = None
 
     def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> TrialTuner:
         # A space that is fitted to the images is read from the hyperparameters once they are declared.
         fixed = hypermodel.searched and all(block.fixed for block in hypermodel.searched)
         space = hypermodel.space if fixed else None
-        return super().make(hypermodel, project, limits, space=space, **kwargs)
+        scorer = GraphScorer() if self.asks_scorer else None
+        tuner = super().make(hypermodel, project, limits, space=space, scorer=scorer, **kwargs)
+        if scorer is not None:
+            scorer.attach(tuner)
+        return tuner
+
+    @property
+    def asks_scorer(self) -> bool:
+        """Whether the strategy asks zero-cost proxies."""
+        return bool(self.warmup)
+
+    def facts(self) -> dict[str, Any]:
+        usual = {entry.name: entry.default for entry in fields(self) if entry.name in LATER}
+        return {name: v for name, v in super().facts().items() if name not in usual or v != usual[name]}
 
     def oracle(self, **kwargs: Any) -> oracles.DurableOracle:
         training = {entry.name for entry in fields(TrialMethod)}
-        own = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name not in training}
+        own = {e.name: getattr(self, e.name) for e in fields(self) if e.name not in (*training, *self.not_of_oracle)}
         own |= {name: value for name, value in self.chosen(kwargs.get("max_trials")).items() if own[name] is None}
         settings = {self.renamed.get(name, name): value for name, value in own.items() if value is not None}
         return self.oracle_class(**settings, **kwargs)
@@ -53,14 +82,40 @@ class Evolution(StrategyMethod):
         population_size: Architectures alive; a quarter of the trials, at most 50, when None.
         sample_size: Those among which a parent is the best; a fifth of the population when None.
         identity: Probability that a cell stays as it is.
+        children: Mutations of a parent, of which the one is trained that zero-cost proxies rank best.
+        inherit: Whether a child begins with the weights of its parent where their operations agree; each network is
+            then built by itself.
+        **others: Those of ``StrategyMethod``.
     """
 
     name: ClassVar[str] = "evolution"
+    not_of_oracle: ClassVar[tuple[str, ...]] = ("inherit",)
     oracle_class = oracles.RegularizedEvolution
 
     population_size: int | None = None
     sample_size: int | None = None
     identity: float = 0.05
+    children: int = 1
+    inherit: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.inherit and self.share_graph:
+            raise ValueError(
+                "Expected share_graph of None or False with inherit=True, got True; leave one of them out."
+            )
+
+    def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> TrialTuner:
+        if self.inherit and distributed.role() != "alone":
+            raise ValueError("Expected one process with inherit=True, got KERASTUNER_ORACLE_IP set; leave inherit out.")
+        tuner = super().make(hypermodel, project, limits, **kwargs)
+        if self.inherit:
+            tuner.inheritance = Inheritance(project.path / "inherited", tuner.oracle)
+        return tuner
+
+    @property
+    def asks_scorer(self) -> bool:
+        return super().asks_scorer or self.children != 1
 
     def chosen(self, max_trials: int | None) -> dict[str, Any]:
         size = _population(max_trials, 50) if self.population_size is None else self.population_size
@@ -155,6 +210,11 @@ class Predictor(StrategyMethod):
         encoding: How architectures are told to the model: "auto", "one_hot", "adjacency" or "path".
         acquisition: "thompson", "ei" or "ucb"; by the size of the space when None.
         initial: Random architectures first; a fifth of the trials, at most 20, when None.
+        features: Whether the model is told what zero-cost proxies say of an architecture too.
+        screen: Share of the architectures that the model compares, those that zero-cost proxies rank best; 1 for all.
+        candidates: Random architectures that it looks at; 2,000 when None, with proxies, which take a second each, 30.
+        mutations: Mutations that it looks at beside them; 300 when None, with proxies 30.
+        **others: Those of ``StrategyMethod``.
     """
 
     name: ClassVar[str] = "predictor"
@@ -164,9 +224,19 @@ class Predictor(StrategyMethod):
     encoding: str | None = None
     acquisition: str | None = None
     initial: int | None = None
+    features: bool = False
+    screen: float = 1.0
+    candidates: int | None = None
+    mutations: int | None = None
+
+    @property
+    def asks_scorer(self) -> bool:
+        return super().asks_scorer or self.features or self.screen != 1
 
     def chosen(self, max_trials: int | None) -> dict[str, Any]:
-        return {"initial": 20 if max_trials is None else min(20, max(3, max_trials // 5))}
+        asked = self.features or self.screen != 1
+        few = {"candidates": 30, "mutations": 30} if asked else {"candidates": None, "mutations": None}
+        return {"initial": 20 if max_trials is None else min(20, max(3, max_trials // 5)), **few}
 
 
 def _population(max_trials: int | None, most: int) -> int:

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from autonas_keras.blocks import Graph
 from autonas_keras.blocks.isolation import own_randomness
 from autonas_keras.evaluation import Proxy, meets, model_costs
 from autonas_keras.training import Deadline, MedianStopping, ScratchTraining, steps_per_epoch, write_curves
+from autonas_keras.tuners.inheriting import Inheritance
 from autonas_keras.tuners.limits import GraphCosts
 from autonas_keras.tuners.network import Plan
 from autonas_keras.tuners.project import Project
@@ -33,6 +35,7 @@ class TrialTuner(ProxyTuner):
     """Trains the network of every trial from scratch: built by itself, or in one supernet that all trials share."""
 
     method: TrialMethod
+    inheritance: Inheritance | None = None  # what gives children of an evolution the weights of their parents
     _scratch: ScratchTraining | None = None
     _decided = False  # whether there is to be such a supernet
 
@@ -61,7 +64,10 @@ class TrialTuner(ProxyTuner):
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         hp, start = trial.hyperparameters, time.perf_counter()
-        history, costs = self._run(hp, self._plan(trial))
+        plan = self._plan(trial)
+        if self.inheritance is not None:
+            plan.begin = partial(self.inheritance.bequeath, trial.trial_id)
+        history, costs = self._run(hp, plan)
         self._longest = max(self._longest, time.perf_counter() - start)
         if not history.history.get(self.oracle.objective.name):
             raise FailedTrialError(
@@ -109,7 +115,10 @@ class TrialTuner(ProxyTuner):
                 stops = [] if plan.pace is None else [Deadline(plan.pace.left)]
                 history = self._scratch.fit(architecture, plan.epochs, [*plan.callbacks, *stops], plan.verbose)
                 return history, self.costs.of(architecture)
-        return self.train_trial(hp, plan)
+        found = self.train_trial(hp, plan)
+        if self.inheritance is not None:
+            self.inheritance.keep(self.oracle.architecture(hp.values))
+        return found
 
     def _shared(self, hp: Any, plan: Plan) -> ScratchTraining | None:
         """What trains the networks of all trials, None when each is to be built."""
@@ -117,7 +126,7 @@ class TrialTuner(ProxyTuner):
         # With a limit each network has a pace of its own, which the shared graph cannot have.
         if wanted is None and self.clock is not None:
             return None
-        if wanted is False or not self.method.shares or not shares(self.graph, hp):
+        if self.inheritance is not None or wanted is False or not self.method.shares or not shares(self.graph, hp):
             return None
         if self.costs is None:  # a worker has built nothing yet
             with own_randomness(self.seed), self.graph.building(self.final_network()):
@@ -138,6 +147,8 @@ class TrialTuner(ProxyTuner):
         super().on_trial_end(trial)
         if self._continues(trial):
             return
+        if self.inheritance is not None:
+            self.inheritance.tidy()
         # Only now does the oracle know the result; a kill before this goes on from the checkpoints.
         shutil.rmtree(Path(self.get_trial_dir(trial.trial_id)) / "training", ignore_errors=True)
 

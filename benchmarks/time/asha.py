@@ -14,7 +14,7 @@ from benchmarks import data
 
 CANDIDATES = 60
 EPOCHS = 27
-SIZES = {"space": "nasbench201", "cells": 3, "channels": 8}
+SIZES: dict[str, Any] = {"space": "nasbench201", "cells": 3, "channels": 8}
 TRAINED, JUDGED = 4000, 1000
 
 

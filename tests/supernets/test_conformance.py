@@ -13,7 +13,15 @@ from autonas_keras.layers.chain import chain_block
 from autonas_keras.layers.quantize import quantize_activations, quantize_weights
 from autonas_keras.spaces import CellSpace, ChainSpace, MacroSpace, MobileSpace
 from autonas_keras.spaces.chain import ChainLayer
-from autonas_keras.supernets import CellSupernet, PathCell, PathChain, PathMacro, PathMobile
+from autonas_keras.supernets import (
+    CellSupernet,
+    MixedFunction,
+    PathCell,
+    PathChain,
+    PathFunction,
+    PathMacro,
+    PathMobile,
+)
 from autonas_keras.supernets.elastic import (
     ElasticBatchNormalization,
     ElasticConv2D,
@@ -23,6 +31,7 @@ from autonas_keras.supernets.elastic import (
 from autonas_keras.supernets.switch import Switch, branch_model
 from autonas_keras.testing.layers import LayerTestCase, PathTestCase, SupernetTestCase
 from autonas_keras.testing.probe import every_option
+from tests.supernets.toy import ToySpace
 
 CELLS = {
     "darts": CellSpace.darts(operations=("sep_conv_3x3", "max_pool_3x3", "skip_connect"), cells=3, channels=2, nodes=2),
@@ -179,6 +188,25 @@ class TestGumbel(Mixture):
         return CellSupernet(CELLS["nasbench201"], sampling="gumbel", **kwargs)
 
 
+class TestMixedFunction(SupernetTestCase):
+    sizes = ((5,),)
+    kernels = (2,)
+    options = (None, *every_option(ToySpace()))
+
+    def layer(self, **kwargs: Any) -> MixedFunction:
+        return MixedFunction(ToySpace(), **kwargs)
+
+
+class TestMixedFunctionOfGumbel(Mixture):
+    sizes = ((5,),)
+    kernels = (2,)
+    smooth = False
+    drawn = True
+
+    def layer(self, **kwargs: Any) -> MixedFunction:
+        return MixedFunction(ToySpace(), sampling="gumbel", **kwargs)
+
+
 # Paths
 
 
@@ -276,3 +304,12 @@ class TestPathMobileOfResolutions(PathTestCase):
     def layer(self, **kwargs: Any) -> PathMobile:
         changes = {"resolutions": (5, 7), "squeeze": (False, True), "activations": "hard_swish"}
         return PathMobile(MobileSpace(**{**MOBILE, **changes}), **kwargs)
+
+
+class TestPathFunction(PathTestCase):
+    sizes = ((5,),)
+    kernels = (2,)
+    all_heard = False  # what a layer of zeros reads
+
+    def layer(self, **kwargs: Any) -> PathFunction:
+        return PathFunction(ToySpace(), **kwargs)

@@ -289,7 +289,7 @@ def test_a_step_is_traced_once(outputs: int, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_training_that_pauses_is_the_start_of_the_full_one(tmp_path: Path) -> None:
-    def trained(folder: Path | None, until: int | None = None) -> tuple[keras.Model, dict]:
+    def trained(folder: Path | None, until: int | None = None) -> dict:
         entry = keras.Input((6, 6, 1))
         x = keras.layers.Dropout(0.5, seed=1)(keras.layers.BatchNormalization()(keras.layers.Flatten()(entry)))
         start = keras.initializers.GlorotUniform(seed=0)
@@ -297,18 +297,24 @@ def test_a_training_that_pauses_is_the_start_of_the_full_one(tmp_path: Path) -> 
         rate = keras.optimizers.schedules.CosineDecay(0.1, 4 * 3)
         model.compile(keras.optimizers.SGD(rate, momentum=0.9), "sparse_categorical_crossentropy")
         # What a callback does to the weights at the end of a part must not be trained on.
-        best = keras.callbacks.EarlyStopping("loss", patience=9, restore_best_weights=True)
+        best = keras.callbacks.EarlyStopping("loss", mode="max", patience=9, restore_best_weights=True)
         history = fit_resumable(
-            model, (X, Y), epochs=4, until=until, batch_size=8, seed=0, directory=folder, callbacks=[best], verbose=0
+            model,
+            (X, Y),
+            (X, Y),
+            epochs=4,
+            until=until,
+            batch_size=8,
+            seed=0,
+            directory=folder,
+            callbacks=[best],
+            verbose=0,
         )
-        return model, history.history
+        return history.history
 
-    whole, told = trained(None)
-    trained(tmp_path, until=1)
-    (tmp_path).rename(tmp_path.with_name("moved"))
-    moved = tmp_path.with_name("moved")
-    assert trained(moved, until=3)[1]["loss"] == told["loss"][:3]
-    model, history = trained(moved)
-    assert history == told
-    for left, right in zip(model.get_weights(), whole.get_weights(), strict=True):
-        np.testing.assert_array_equal(left, right)
+    told, moved = trained(None), tmp_path / "moved"
+    trained(tmp_path / "first", until=1)
+    (tmp_path / "first").rename(moved)
+    assert trained(moved, until=3)["val_loss"] == told["val_loss"][:3]
+    assert trained(moved, until=3)["val_loss"] == told["val_loss"][:3]
+    assert trained(moved) == told

@@ -1,0 +1,1 @@
+"""Texts and tables beside the best simple tools: ``make bench-tabular-text``."""

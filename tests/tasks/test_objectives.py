@@ -1,0 +1,53 @@
+"""Objectives know which way is better."""
+
+from __future__ import annotations
+
+import keras
+import keras_tuner
+import pytest
+
+from autonas_keras.blocks import ClassificationHead, RegressionHead
+from autonas_keras.tasks.objectives import directed
+
+
+@pytest.mark.parametrize(
+    ("objective", "metric", "direction"),
+    [
+        ("val_accuracy", "accuracy", "max"),
+        ("val_auc", None, "max"),
+        ("val_f1_score", None, "max"),
+        ("val_area", keras.metrics.AUC(name="area"), "max"),
+        ("val_AUC", "AUC", "max"),
+        ("f1", keras.metrics.F1Score(name="f1"), "max"),
+        ("val_binary_crossentropy", keras.metrics.BinaryCrossentropy(), "min"),
+        ("val_false_positives", keras.metrics.FalsePositives(), "min"),
+    ],
+)
+def test_metrics_of_classes(objective: str, metric: object, direction: str) -> None:
+    head = ClassificationHead(metrics=None if metric is None else [metric])
+    found = directed(objective, [head])
+    assert isinstance(found, keras_tuner.Objective) and (found.name, found.direction) == (objective, direction)
+
+
+@pytest.mark.parametrize(
+    ("objective", "direction"),
+    [("val_mae", "min"), ("val_rmse", "min"), ("val_r2_score", "max"), ("val_root_mean_squared_error", "min")],
+)
+def test_metrics_of_numbers_are_reported_because_they_are_asked_for(objective: str, direction: str) -> None:
+    head = RegressionHead()
+    assert directed(objective, [head]).direction == direction
+    assert objective.removeprefix("val_") in [getattr(metric, "name", metric) for metric in head.metrics]
+
+
+def test_what_is_not_known_stays_or_is_refused() -> None:
+    heads = [ClassificationHead(name="a"), RegressionHead(name="b")]
+    own = keras_tuner.Objective("val_mine", "max")
+    assert directed("val_loss", heads) == "val_loss" and directed(own, heads) is own
+    assert directed("val_a_accuracy", heads).direction == "max"
+    assert directed(["val_b_mean_squared_error", "val_nothing"], heads)[1] == "val_nothing"
+
+    def mine(y_true: object, y_pred: object) -> float:
+        return 0.0
+
+    with pytest.raises(ValueError, match="an objective with a direction .* got 'val_mine'"):
+        directed("val_mine", [ClassificationHead(metrics=[mine])])

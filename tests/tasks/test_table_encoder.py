@@ -1,0 +1,195 @@
+"""Tables become one matrix, by pandas and by Keras layers alike."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from autonas_keras.tasks.table_encoder import TableEncoder
+
+
+def frame(rows: int = 40) -> pd.DataFrame:
+    """Columns of every kind, with something missing where that can be."""
+    rng = np.random.default_rng(0)
+    gaps = rng.random(rows) < 0.2
+    return pd.DataFrame(
+        {
+            "number": np.where(gaps, np.nan, rng.standard_normal(rows)),
+            "string": np.where(gaps, None, rng.choice(["a", "b", "ü"], rows)),
+            "whole": rng.integers(0, 5, rows),
+            "flag": rng.random(rows) < 0.5,
+            "nullable": pd.array([None, *range(rows - 1)], dtype="Int64"),
+            "maybe": pd.array([None, *[True, False] * (rows // 2)][:rows], dtype="boolean"),
+            "class": pd.Categorical(rng.choice(["x", "y"], rows), categories=["y", "x", "never"]),
+            "code": pd.Categorical(rng.choice([7, 9], rows)),
+            "mixed": [1, "z"] * (rows // 2),
+            "nothing": [None] * rows,
+            "constant": 3.5,
+            "with/slash": rng.integers(0, 9, rows).astype(float),
+        }
+    )
+
+
+def fitted(data: Any, **arguments: Any) -> TableEncoder:
+    encoder = TableEncoder(**arguments)
+    encoder.fit(encoder.read(data, "x"), "x")
+    return encoder
+
+
+def encode(encoder: TableEncoder, data: Any) -> np.ndarray:
+    return encoder.encode(encoder.read(data, "x"), "x")
+
+
+def raw(data: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The columns as an exported model takes them: strings as objects, numbers with NaN."""
+    columns = {}
+    for name in data:
+        values = data[name]
+        kind = values.cat.categories.dtype if isinstance(values.dtype, pd.CategoricalDtype) else values.dtype
+        strings = not pd.api.types.is_numeric_dtype(kind) and name != "nothing"
+        columns[str(name).replace("/", "_")] = (
+            values.astype(object).where(values.notna(), "").astype(str).to_numpy(object)
+            if strings
+            else values.astype("Float64").to_numpy(np.float64, na_value=np.nan)
+        )
+    return columns
+
+
+def test_numbers_stay_and_categories_become_codes() -> None:
+    data = pd.DataFrame({"s": ["b", "a", "b", None, "a", "once", ""], "n": [1.5, np.nan, 2, 3, 4, 5, 6]})
+    encoder = fitted(data)
+    found = encode(encoder, data)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found[:, 0], data["n"].astype(np.float32))  # numbers come first
+    assert found[:, 1].tolist() == [2, 1, 2, 0, 1, 0, 0]  # what is missing or seen once has no code
+    features = encoder.features
+    assert features is not None
+    assert (features.numeric, features.categorical, features.sizes, features.missing) == (("n",), ("s",), (3,), (True,))
+
+
+def test_all_kinds_of_columns_are_encoded_without_surprises() -> None:
+    data = frame()
+    encoder = fitted(data)
+    assert encoder.features is not None
+    assert encoder.features.categorical == ("string", "class", "code", "mixed")
+    found = encode(encoder, data)
+    column = dict(zip([c.name for c in encoder.columns], found.T, strict=True))
+    assert (column["nothing"] == 0).all() and (column["constant"] == 3.5).all()
+    np.testing.assert_array_equal(column["flag"], data["flag"])
+    assert np.isnan(column["nullable"][0]) and column["nullable"][1] == 0
+    assert sorted(set(column["code"])) == [1, 2]
+
+
+def test_the_exported_layers_do_the_same_in_a_process_with_keras_alone(tmp_path: Path) -> None:
+    data = frame()
+    encoder = fitted(data)
+    inputs, tensor = encoder.preprocessing()
+    model = keras.Model(inputs, tensor)
+    other = data.sample(frac=1, random_state=0)  # another order, with values that were not there
+    other = other.assign(string="never seen", number=np.nan)
+    expected = np.concatenate([encode(encoder, part) for part in (data, other)])
+    columns = {k: np.concatenate([a, b]) for (k, a), b in zip(raw(data).items(), raw(other).values(), strict=True)}
+    np.testing.assert_array_equal(model.predict(columns, verbose=0), expected)
+    model.save(tmp_path / "model.keras")
+    strings = {name: values.tolist() for name, values in columns.items()}
+    (tmp_path / "columns.json").write_text(json.dumps(strings))
+    program = (
+        "import json, sys, keras, numpy as np\n"
+        "columns = json.load(open('columns.json'))\n"
+        "columns = {k: np.array(v, object if isinstance(v[0], str) else float) for k, v in columns.items()}\n"
+        "np.save('found.npy', keras.saving.load_model('model.keras').predict(columns, verbose=0))\n"
+        "assert not any(name.startswith(('autonas', 'autokeras')) for name in sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "found.npy"), expected)
+
+
+def test_columns_are_matched_by_name_and_the_state_goes_through_json() -> None:
+    data = frame()
+    encoder, again = fitted(data), TableEncoder()
+    again.set_state(json.loads(json.dumps(encoder.get_state())))
+    expected = encode(encoder, data)
+    np.testing.assert_array_equal(encode(again, data.iloc[:, ::-1]), expected)
+    np.testing.assert_array_equal(encode(again, dict(data.items())), expected)
+    assert again.get_state() == encoder.get_state()
+    with pytest.raises(ValueError, match="columns of the training data in x, got none named 'flag'"):
+        encode(again, data.drop(columns="flag"))
+    with pytest.raises(ValueError, match="got 'more' too; drop what is extra"):
+        encode(again, data.assign(more=1))
+
+
+def test_arrays_and_lists_are_tables_too() -> None:
+    numbers = np.arange(12.0).reshape(6, 2)
+    encoder = fitted(numbers)
+    expected = numbers.astype(np.float32)
+    for data in (numbers, numbers.tolist(), [numbers], pd.DataFrame(numbers, columns=["a", "b"])):
+        np.testing.assert_array_equal(encode(encoder, data), expected)
+    inputs, tensor = encoder.preprocessing()
+    assert inputs is tensor and tuple(inputs.shape) == (None, 2)
+    objects = np.array([[1, "a"], [2.5, "b"], [None, "a"], [4, "b"]], object)
+    np.testing.assert_array_equal(encode(fitted(objects), objects), [[1, 1], [2.5, 2], [np.nan, 1], [4, 2]])
+    # NumPy made strings of these numbers; a DataFrame's strings are meant.
+    texts = np.array([[1, "a"], [2, "b"], [3, "a"], [4, "b"]])
+    np.testing.assert_array_equal(encode(fitted(texts), texts)[:, 0], [1, 2, 3, 4])
+    zips = pd.DataFrame({"zip": ["02139", "10001", "02139", "10001"]})
+    assert encode(fitted(zips), zips).ravel().tolist() == [1, 2, 1, 2]
+    with pytest.raises(ValueError, match=r"shape \(6,\); reshape it to \(samples, 1\)"):
+        fitted(np.arange(6))
+    with pytest.raises(ValueError, match="rows of one length"):
+        fitted([[1, 2], [3]])
+
+
+def test_types_can_be_said() -> None:
+    data = pd.DataFrame({"n": [1, 2, 1, 2], "s": ["1", "2.5", None, "4"]})
+    encoder = fitted(data, column_types={"n": "categorical", "s": "numerical"})
+    np.testing.assert_array_equal(encode(encoder, data), [[1, 1], [2.5, 2], [np.nan, 1], [4, 2]])
+    named = fitted(np.array([[1.0, 5.0], [2.0, 5.0]]), column_names=["a", "b"], column_types={"b": "categorical"})
+    assert named.features is not None and named.features.categorical == ("b",)
+    for arguments, message in (
+        ({"column_types": {"n": "text"}}, "numerical and categorical, got 'text' for 'n'"),
+        ({"column_types": {"missing": "numerical"}}, "'missing', which is none of them"),
+        ({"column_names": ["a", "a"]}, "without any twice"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fitted(data, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (pd.to_datetime(["2020-01-01", "2020-02-01"]), "dates or times"),
+        (["2020-01-01", "2020-02-01"], "dates such as '2020-01-01'"),
+        (["1/2/2020 10:00", "3/4/2020 11:00"], "dates such as"),
+        ([pd.Timestamp("2020-01-01").date()] * 2, "dates or times"),
+        ([[1], [2]], "list '.1.'; drop the column"),
+        ([1.0, np.inf], "infinity in 1 of 2"),
+        ([1e39, 1.0], "infinity in 1 of 2"),
+        ([1j, 2j], "complex"),
+    ],
+)
+def test_what_cannot_be_learnt_from_is_refused_by_name(values: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"column 'strange' of x.*({message})"):
+        fitted(pd.DataFrame({"fine": [1, 2], "strange": values}))
+
+
+def test_what_is_no_number_later_is_refused_by_name() -> None:
+    encoder = fitted(pd.DataFrame({"n": [1, 2]}))
+    with pytest.raises(ValueError, match="numbers in column 'n' of x, got str 'many'"):
+        encode(encoder, pd.DataFrame({"n": ["1", "many"]}))
+    np.testing.assert_array_equal(encode(encoder, pd.DataFrame({"n": ["1", None]})), [[1], [np.nan]])
+
+
+def test_a_hundred_thousand_categories() -> None:
+    names = np.repeat([f"name {i}" for i in range(100_000)], 2)
+    encoder = fitted(pd.DataFrame({"name": names}))
+    assert encoder.features is not None and encoder.features.sizes == (100_001,)
+    found = encode(encoder, pd.DataFrame({"name": ["name 5", "nobody", "name 99999"]})).ravel()
+    assert found[1] == 0 and found[0] != found[2] and found.min() >= 0

@@ -1,0 +1,123 @@
+"""Searches with one supernet of spaces whose network is a function: tables and texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from autonas_keras.evaluation import SharedWeights
+from autonas_keras.spaces import TabularSpace, TextSpace
+from autonas_keras.tasks import StructuredDataClassifier, TextClassifier
+from autonas_keras.training import checkpoint
+from autonas_keras.tuners import supernet
+from tests.tuners.test_resume import Killed, dies, same
+
+TABLES = TabularSpace(
+    ("dense", "identity", "cross"),
+    layers=1,
+    width=8,
+    embeddings=("plain", "piecewise_linear"),
+    embedding=4,
+    bins=4,
+    categories=(2,),
+    normalisations=("batch", "none"),
+    dropouts=(0.1, 0.0),
+)
+TEXTS = TextSpace(
+    bags=("words", "none"),
+    operations=("conv_3", "gru", "none"),
+    nodes=1,
+    channels=8,
+    width=8,
+    embeddings=(8,),
+    poolings=("max", "attention"),
+    dropouts=(0.2,),
+)
+CHECKPOINT = checkpoint.TrainingCheckpoint
+SETTINGS: dict[str, dict[str, Any]] = {
+    "darts": {"search_epochs": 2, "warmup_epochs": 1},
+    "spos": {"search_epochs": 2, "evaluations": 6, "population_size": 3},
+    "enas": {"search_epochs": 2, "controller_steps": 2, "samples": 3, "warmup_epochs": 1},
+}
+
+
+def people(rows: int = 80) -> tuple[pd.DataFrame, np.ndarray]:
+    rng = np.random.default_rng(0)
+    age, paid = rng.integers(18, 70, rows).astype(float), rng.choice(["little", "well"], rows)
+    says = np.where((age > 45) | (paid == "well"), "yes", "no")
+    age[::9] = np.nan
+    return pd.DataFrame({"age": age, "paid": paid}), says
+
+
+def of_tables(folder: Path, tuner: str, **options: Any) -> StructuredDataClassifier:
+    settings = {"space": TABLES, "seed": 0, **SETTINGS[tuner], **options}
+    clf = StructuredDataClassifier(tuner=tuner, directory=folder, **settings)
+    clf.fit(*people(), epochs=1, batch_size=16, verbose=0)
+    return clf
+
+
+def of_texts(folder: Path, tuner: str, **options: Any) -> TextClassifier:
+    x = ["a good film", "wonderful and moving", "good, good", "a bad film", "boring and slow", "bad, bad"] * 8
+    settings = {"space": TEXTS, "seed": 0, **SETTINGS[tuner], **options}
+    clf = TextClassifier(tuner=tuner, directory=folder, **settings)
+    clf.fit(x, (["yes"] * 3 + ["no"] * 3) * 8, epochs=1, batch_size=16, verbose=0)
+    return clf
+
+
+DEATHS: list[tuple[str, Any, list[tuple[Any, str, int, bool]]]] = [
+    ("darts", of_tables, [(CHECKPOINT, "on_epoch_end", 2, False), (supernet, "write_atomically", 1, False)]),
+    ("enas", of_texts, [(CHECKPOINT, "on_epoch_end", 1, True), (SharedWeights, "score", 2, False)]),
+]
+
+
+@pytest.mark.slow(seconds=40)
+@pytest.mark.parametrize(("tuner", "fitted", "deaths"), DEATHS, ids=["darts-tables", "enas-texts"])
+def test_a_search_that_dies_ends_as_one_that_never_did(
+    tuner: str, fitted: Any, deaths: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed = fitted(tmp_path / "undisturbed", tuner)
+    for owner, name, when, after in deaths:
+        with monkeypatch.context() as patch:
+            dies(patch, owner, name, when, after)
+            with pytest.raises(Killed):
+                fitted(tmp_path / "killed", tuner)
+    same(fitted(tmp_path / "killed", tuner), undisturbed)
+
+
+@pytest.mark.slow(seconds=20)
+def test_limits_are_kept_and_the_supernet_hands_out_networks_that_take_raw_tables(tmp_path: Path) -> None:
+    x, y = people()
+    limit = 200
+    clf = of_tables(tmp_path / "all", "spos", limits={"params": limit})
+    assert clf.leaderboard()["params"][0] <= limit
+    judged = [TABLES.architecture(point.scope("tabular_block_1")) for point, _ in clf.tuner.shared_weights().judged()]
+    assert judged
+    costs = clf.tuner.costs.least()
+    model = clf.specialize(limits={"params": costs["params"]}, verbose=0)
+    assert clf.specialized is not None and clf.specialized.costs["params"] == costs["params"] < limit
+    model.save(tmp_path / "handed_out.keras")
+    raw = {"age": x["age"].to_numpy(), "paid": x["paid"].to_numpy(object)}
+    outputs = model.predict(raw, verbose=0)
+    np.testing.assert_array_equal(
+        keras.saving.load_model(tmp_path / "handed_out.keras").predict(raw, verbose=0), outputs
+    )
+    assert sum(weight.numpy().size for weight in model.trainable_weights) == costs["params"]
+    with pytest.raises(ValueError, match="the nearest that is feasible is params <="):
+        clf.specialize(limits={"params": costs["params"] - 1}, verbose=0)
+
+
+@pytest.mark.slow(seconds=20)
+def test_an_expected_cost_makes_the_search_sparing(tmp_path: Path) -> None:
+    params = {}
+    for weight in (0.0, 100.0):
+        more = {"cost": "params", "cost_weight": weight, "search_epochs": 6, "alpha_learning_rate": 0.3}
+        params[weight] = of_tables(tmp_path / str(weight), "darts", **more, selection="alpha").leaderboard()["params"][
+            0
+        ]
+    assert params[100.0] <= params[0.0]
+    assert params[100.0] == of_tables(tmp_path / "100.0", "darts", **more).tuner.costs.least()["params"]
