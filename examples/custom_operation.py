@@ -2,7 +2,7 @@
 
     python examples/custom_operation.py [--quick]
 
-Here it was run with --quick only, as the tests run it: to its end.
+Here, with --quick, squeeze was chosen for one of the four edges of the two cells.
 """
 
 from __future__ import annotations

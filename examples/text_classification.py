@@ -1,6 +1,6 @@
 """Search a classifier of short messages, test it, and take it away as a model that reads raw text.
 
-    python examples/text_classification.py
+    python examples/text_classification.py [--quick]
 
 The messages are made up here, so nothing is downloaded. Broken off and started again, it goes on.
 """
@@ -8,6 +8,7 @@ The messages are made up here, so nothing is downloaded. Broken off and started 
 from __future__ import annotations
 
 import random
+import sys
 from pathlib import Path
 
 import keras
@@ -33,16 +34,16 @@ def messages(count: int, seed: int) -> tuple[list[str], list[str]]:
     return texts, labels
 
 
-def main() -> None:
-    x_train, y_train = messages(400, seed=0)
+def main(quick: bool) -> None:
+    x_train, y_train = messages(60 if quick else 400, seed=0)
     x_test, y_test = messages(100, seed=1)
 
     # Three networks, small ones: a bag of n-grams, with a cell of 1-D operations beside it or an average of words.
     space = ank.spaces.TextSpace(nodes=1, channels=16, embeddings=(16,), width=40)
     clf = ank.TextClassifier(
-        tuner="random", max_trials=3, space=space, directory=FOLDER, project_name="messages", seed=0
+        tuner="random", max_trials=1 if quick else 3, space=space, directory=FOLDER, project_name="messages", seed=0
     )
-    clf.fit(x_train, y_train, epochs=8, verbose=2)
+    clf.fit(x_train, y_train, epochs=1 if quick else 8, verbose=2)
 
     print("test loss and accuracy:", clf.evaluate(x_test, y_test, verbose=0))
     print(clf.best_architecture)
@@ -56,4 +57,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(quick="--quick" in sys.argv[1:])

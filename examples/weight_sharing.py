@@ -2,7 +2,7 @@
 
     python examples/weight_sharing.py [--quick]
 
-Here it was run with --quick only, as the tests run it: to its end.
+Here a step of the flat network moved 8 of the 80 weights; with --quick the accuracies say nothing yet.
 """
 
 from __future__ import annotations
