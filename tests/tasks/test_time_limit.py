@@ -121,7 +121,9 @@ def test_settings_of_one_tuner_are_refused_where_it_is_to_be_chosen(tmp_path: Pa
 SUPERNETS = {"darts": {}, "spos": {"evaluations": 500}, "enas": {"samples": 500}}
 
 
-@pytest.mark.parametrize("tuner", [*SUPERNETS, pytest.param("bignas", marks=pytest.mark.slow(seconds=30))])
+@pytest.mark.parametrize(
+    "tuner", ["darts", *(pytest.param(name, marks=pytest.mark.slow(seconds=20)) for name in ("spos", "enas", "bignas"))]
+)
 def test_a_supernet_learns_for_as_many_steps_as_there_is_time_for(
     tmp_path: Path, tuner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +139,7 @@ def test_a_supernet_learns_for_as_many_steps_as_there_is_time_for(
     usable(clf, x, y, tmp_path)
 
 
+@pytest.mark.slow(seconds=15)
 def test_trials_are_proposed_while_there_is_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LEAST_TRIAL", "START"):
         monkeypatch.setattr(timed, name, 0.5)
