@@ -83,8 +83,11 @@ class AshaTuner(TrialTuner):
         return super().trial_pace() if self.hasty else None
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> Any:
+        # Checkpoints that were moved here before a kill know the seconds of the trials before.
+        resumed = (Path(self.get_trial_dir(trial.trial_id)) / "training").exists()
         history = super().run_trial(trial, *args, **kwargs)
-        before = self._result(trial.hyperparameters.values.get(CONTINUES)).get("seconds", 0.0)
+        earlier = None if resumed else trial.hyperparameters.values.get(CONTINUES)
+        before = self._result(earlier).get("seconds", 0.0)
         result = self._result(trial.trial_id)
         result |= {"epochs": len(history.epoch), "seconds": result["seconds"] + before}
         self.write_result(trial.trial_id, **result)
@@ -102,6 +105,9 @@ class AshaTuner(TrialTuner):
             return {}
         file = Path(self.get_trial_dir(trial_id)) / "result.json"
         return json.loads(file.read_text()) if file.exists() else {}
+
+    def _tell_time_left(self) -> None:
+        """How many trials there will be is not known."""
 
     def _continues(self, trial: Any) -> bool:
         return int(trial.hyperparameters.values[UNTIL]) < self._full_epochs

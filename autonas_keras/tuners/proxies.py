@@ -21,7 +21,7 @@ from autonas_keras.blocks import Graph, Network
 from autonas_keras.blocks.isolation import forgotten_gradients
 from autonas_keras.evaluation import Proxy, ProxyReport
 from autonas_keras.files import write_atomically
-from autonas_keras.training import Pace
+from autonas_keras.training import Pace, spent
 from autonas_keras.tuners.base import SearchTuner
 from autonas_keras.tuners.network import Plan, train
 from autonas_keras.tuners.timed import LEAST_TRIAL
@@ -146,7 +146,7 @@ class ProxyTuner(SearchTuner):
         file = path.with_name(f"{path.name}.json")
         if file.exists():
             return json.loads(file.read_text())
-        start, objective = time.perf_counter(), self.oracle.objective
+        start, objective = time.perf_counter() - spent(path), self.oracle.objective
         result: dict[str, Any] = {"score": None, "metrics": {}, "message": None}
         try:
             plan = self._proxy_plan(path, proxy)
