@@ -7,12 +7,13 @@ PYTEST_ARGS ?= -n auto --dist worksteal
 SELECTION := $(if $(SLOW),,-m 'not slow')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest check bench bench-strategies bench-sharing bench-tabular-text bench-time clean
+.PHONY: help demo test test-lowest test-browser check bench bench-strategies bench-sharing bench-tabular-text bench-time clean
 
 help:
 	@echo "make demo             search and train on handwritten digits, compare with two baselines"
 	@echo "make test [SLOW=1]    the tests; SLOW=1 adds those that train for longer"
 	@echo "make test-lowest      the tests on the lowest versions that pyproject.toml declares"
+	@echo "make test-browser     the test that uses a report in Chromium, which the extra [browser] brings"
 	@echo "make check            lint, format, types, direction of imports"
 	@echo "make bench ROW=name   one row of benchmarks/, appended to benchmarks/results/name.csv; without ROW: the list"
 	@echo "make bench-strategies ROW=name [STRATEGY=\"evolution predictor\"]  strategies on published tables, and their steps' cost"
@@ -38,6 +39,13 @@ test: $(VENV)/.installed
 
 test-lowest: $(VENV_LOWEST)/.installed
 	@$(VENV_LOWEST)/bin/python -m pytest $(PYTEST_ARGS) $(SELECTION)
+
+$(VENV)/.browser: $(VENV)/.installed
+	$(VENV)/bin/python -m pip install --quiet --editable '.[test,browser]'
+	touch $@
+
+test-browser: $(VENV)/.browser
+	@AUTONAS_BROWSER=1 $(VENV)/bin/python -m pytest tests/reporting/test_page.py -k browser
 
 check: $(VENV)/.installed
 	@$(VENV)/bin/ruff check .

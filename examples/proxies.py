@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 import autonas_keras as ank
 
 SPACE = ank.spaces.CellSpace(
-    operations=("sep_conv_3x3", "conv_1x1", "max_pool_3x3", "skip_connect"), nodes=2, cells=4, channels=16
+    operations=("conv_3x3", "conv_1x1", "max_pool_3x3", "skip_connect"), nodes=2, cells=3, channels=16
 )
 
 
@@ -33,7 +33,9 @@ def main(trials: int = 20, epochs: int = 15) -> None:
 
     # A fifth of the epochs on half of the images, in networks of half the width: is the order still the same?
     proxy = ank.Proxy(epochs=max(1, epochs // 5), data_fraction=0.5, width=0.5)
-    clf = task("proxy", tuner="evolution", max_trials=trials, proxy=proxy, top_k=min(3, trials), stop_below_median=True)
+    clf = task(
+        "proxy", tuner="evolution", max_trials=trials, proxy=proxy, top_k=max(1, trials // 6), stop_below_median=True
+    )
     print(proxy.validate(clf, x, y, n=max(3, trials // 2), epochs=epochs))
 
     # Candidates on the proxy, the best three in full, the best of these on all images.

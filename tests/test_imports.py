@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "supernets": {"spaces", "layers"},
     "training": (NETWORKS - {"training"}) | {"strategies"},
     "evaluation": SEARCH | NETWORKS,
-    "reporting": {"spaces"},
+    "reporting": SEARCH,
     "nasbench": {"spaces", "strategies", "evaluation"},
     "blocks": SEARCH | NETWORKS | {"evaluation"},
     "tuners": SEARCH | NETWORKS | {"evaluation", "blocks", "reporting"},

@@ -38,4 +38,12 @@ class Recipe:
 
 IMAGES = Recipe("sgd", learning_rate=0.05, weight_decay=1e-3)
 TEXTS = Recipe("adamw", learning_rate=2e-3, weight_decay=1e-2, steps=500, epochs=(5, 40), search_rates=(2e-3, 1e-4))
-TABLES = Recipe("adamw", learning_rate=2e-3, weight_decay=1e-2, batch_size=128, steps=2500, epochs=(12, 60))
+TABLES = Recipe(
+    "adamw",
+    learning_rate=2e-3,
+    weight_decay=1e-2,
+    batch_size=128,
+    steps=2500,
+    epochs=(12, 60),
+    search_rates=(1e-3, 1e-5),
+)

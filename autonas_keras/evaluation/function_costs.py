@@ -103,8 +103,13 @@ def _apart(parts: Parts) -> list[Parts]:
 
 
 def _table_of(space: Space, input_shape: Sequence[int]) -> _Table:
-    # The configuration tells apart what differs in its sizes only, which equal choices do not.
-    return _table(json.dumps(space_config(space)), tuple(input_shape))
+    # A space does not change; writing down one that knows its data takes longer than counting.
+    known: dict[tuple[int, ...], _Table] = space.__dict__.setdefault("_cost_tables", {})
+    shape = tuple(input_shape)
+    if shape not in known:
+        # The configuration tells apart what differs in its sizes only, which equal choices do not.
+        known[shape] = _table(json.dumps(space_config(space)), shape)
+    return known[shape]
 
 
 @lru_cache(maxsize=32)

@@ -72,7 +72,7 @@ def architecture_figure(space: Space, architecture: Mapping[str, Option]) -> Fig
     Raises:
         ValueError: When the space has no cells, or the architecture is no point of it.
     """
-    layouts = [_Layout(*parts) for parts in _cells(space, space.architecture(architecture))]
+    layouts = cell_layouts(space, architecture)
     figure = Figure(figsize=(max(layout.width for layout in layouts), sum(layout.height for layout in layouts)))
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_axis_off()
@@ -83,6 +83,15 @@ def architecture_figure(space: Space, architecture: Mapping[str, Option]) -> Fig
         _draw(axes, layout, top)
         top -= layout.height
     return figure
+
+
+def cell_layouts(space: Space, architecture: Mapping[str, Option]) -> list[CellLayout]:
+    """Where everything of the cells stands, in the order of the space.
+
+    Raises:
+        ValueError: When the space has no cells, or the architecture is no point of it.
+    """
+    return [CellLayout(*parts) for parts in _cells(space, space.architecture(architecture))]
 
 
 def _cells(space: Space, architecture: Architecture, name: str = "") -> Iterator[tuple[Cell, str, str]]:
@@ -102,7 +111,7 @@ def _cells(space: Space, architecture: Architecture, name: str = "") -> Iterator
 
 
 @dataclass(frozen=True)
-class _Layout:
+class CellLayout:
     """Where everything of one cell stands, in inches from its upper left corner, y downwards."""
 
     cell: Cell
@@ -149,7 +158,7 @@ class _Layout:
         return self.lane(self.states - 1) + BOX_HEIGHT / 2 + SPACE_BELOW
 
 
-def _draw(axes: Axes, layout: _Layout, top: float) -> None:
+def _draw(axes: Axes, layout: CellLayout, top: float) -> None:
     cell = layout.cell
     ends = {state: layout.output for state in cell.concat}
     for node, pairs in enumerate(cell.nodes, cell.inputs):
@@ -171,7 +180,7 @@ def _draw(axes: Axes, layout: _Layout, top: float) -> None:
     axes.text(layout.width - MARGIN, top - MARGIN, layout.note, fontsize=9, color=LINE, ha="right", zorder=5)
 
 
-def _operation(axes: Axes, layout: _Layout, top: float, node: int, state: int, operation: str, slot: int) -> float:
+def _operation(axes: Axes, layout: CellLayout, top: float, node: int, state: int, operation: str, slot: int) -> float:
     """One operation from the lane of its state down to its node; the end of the branch on the lane is returned."""
     lane, name = top - layout.lane(state), canonical(operation)
     centre = sum(layout.box(node)) / 2
@@ -193,7 +202,7 @@ def _operation(axes: Axes, layout: _Layout, top: float, node: int, state: int, o
     return tap - BEND
 
 
-def _output(axes: Axes, layout: _Layout, top: float) -> None:
+def _output(axes: Axes, layout: CellLayout, top: float) -> None:
     lanes = [top - layout.lane(state) for state in sorted(layout.cell.concat)]
     left, right = layout.output, layout.output + OUTPUT_WIDTH
     # A single lane would leave no room for the word, which stands upright.

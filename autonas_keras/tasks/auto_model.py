@@ -122,8 +122,7 @@ class AutoModel(Results, auto_model.AutoModel):
         _check_latency(latency, self.limits, len(graph.searched))
         self._heads = [node.in_blocks[0] for node in self.outputs]
         self._targets: list[Labels | Numbers] | None = None
-        self._objective_fact = objective if isinstance(objective, str) else repr(objective)
-        objective = directed(objective, self._heads)
+        wished, objective = objective, directed(objective, self._heads)
         check_objective(objective, self._heads)
         self._is_worker = distributed.role() == "worker"
         if foreign is not None:
@@ -156,16 +155,18 @@ class AutoModel(Results, auto_model.AutoModel):
         if seed is None:
             seed = self._project.read().get("seed", int(np.random.default_rng().integers(2**31)))
         self.seed = int(seed)
-        self._latency, self._oracle = latency, {"objective": objective, "max_trials": max_trials}
+        self._latency, self._oracle = latency, {"objective": wished, "max_trials": max_trials}
         self._warm_start = None if warm_start is None else str(warm_start)
         self._make_tuner(method, graph)
 
     def _make_tuner(self, method: Method, graph: Graph) -> None:
+        objective = self._oracle["objective"]
+        wished = directed(objective, self._heads)  # a head may get the metric that it names
         self._facts = {
             "tuner": method.facts(),
             "graph": graph_facts(graph),
             "limits": self.limits,
-            "objective": self._objective_fact,
+            "objective": objective if isinstance(objective, str) else repr(objective),
             "seed": self.seed,
             "warm_start": self._warm_start,
         }
@@ -174,7 +175,11 @@ class AutoModel(Results, auto_model.AutoModel):
         if not self._is_worker:  # the chief may not have begun
             self._project.claim(**self._facts)
         self.tuner = method.make(
-            hypermodel=graph, project=self._project, limits=self.limits, seed=self.seed, **self._oracle
+            hypermodel=graph,
+            project=self._project,
+            limits=self.limits,
+            seed=self.seed,
+            **{**self._oracle, "objective": wished},
         )
         self.tuner.latency = self._latency
         if self._warm_start is not None and not self._is_worker:

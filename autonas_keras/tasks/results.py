@@ -12,7 +12,7 @@ import pandas as pd
 from autokeras.engine.tuner import AutoTuner
 
 from autonas_keras.evaluation import COSTS, check_limits
-from autonas_keras.reporting import plot_architecture, plot_front
+from autonas_keras.reporting import plot_architecture, plot_front, write_report
 from autonas_keras.spaces import Architecture, close_names
 from autonas_keras.tasks.targets import Labels, Numbers
 from autonas_keras.tuners import SearchTuner, SharedTuner, Specialized
@@ -50,6 +50,20 @@ class Results:
             ValueError: When nothing was found yet, or the suffix is another.
         """
         return plot_architecture(self._own_tuner().result_space, self.best_architecture, path)
+
+    def report(self, path: str | Path = "search.html") -> Path:
+        """Write the story of the search as one page that opens without a network; a search under way is only read.
+
+        Args:
+            path: Where the page goes; missing folders are made, and a file of that name is replaced at once.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: When the suffix is neither .html nor .htm.
+        """
+        return write_report(self._own_tuner().project.path, path)
 
     # One supernet, many networks
 
@@ -127,5 +141,4 @@ class Results:
         raise NotImplementedError
 
     def _taking_raw(self, network: keras.Model) -> keras.Model:
-        """The network with the encoding of its inputs in front, if they are encoded."""
         raise NotImplementedError

@@ -2,8 +2,8 @@
 
 from autonas_keras.training.augment import Augment
 from autonas_keras.training.bilevel import BilevelModel
-from autonas_keras.training.checkpoint import TrainingCheckpoint
-from autonas_keras.training.controller import ControllerSampling, ControllerTraining
+from autonas_keras.training.checkpoint import TrainingCheckpoint, spent
+from autonas_keras.training.controller import ControllerSampling, ControllerTraining, controller_probabilities
 from autonas_keras.training.first_weights import FirstWeights
 from autonas_keras.training.fit import fit_bilevel, fit_paths, fit_resumable, light_graphs
 from autonas_keras.training.handout import discrete_network, handed_out
@@ -42,6 +42,7 @@ __all__ = [
     "TrainingCheckpoint",
     "UniformSampling",
     "batches",
+    "controller_probabilities",
     "deepen",
     "count_epochs",
     "discrete_network",
@@ -55,6 +56,7 @@ __all__ = [
     "phase_epochs",
     "select_by_perturbation",
     "shrinking_phases",
+    "spent",
     "step_seconds",
     "steps_per_epoch",
     "write_curves",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import keras
 import tensorflow as tf
 
 from autonas_keras.files import write_atomically
+
+HISTORY = "history.json"
+NOTES = ("record", "seconds")  # what the entry of an epoch holds beside its logs
 
 
 class TrainingCheckpoint(keras.callbacks.Callback):
@@ -47,6 +51,7 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         )
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(self.directory / "state"), max_to_keep=2)
         self.logs: list[dict[str, Any]] = []
+        self._since = time.perf_counter()
 
     def restore(self) -> int:
         """Bring back the last finished epoch and give the number of finished epochs, 0 when there is none."""
@@ -54,15 +59,20 @@ class TrainingCheckpoint(keras.callbacks.Callback):
             return 0
         self._checkpoint.restore(self._manager.latest_checkpoint).assert_existing_objects_matched()
         epoch = int(self.epoch.numpy())
-        self.logs = json.loads((self.directory / "history.json").read_text())[:epoch]
+        self.logs = json.loads((self.directory / HISTORY).read_text())[:epoch]
         return epoch
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._since = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         entry: dict[str, Any] = {name: float(value) for name, value in (logs or {}).items()}
+        entry["seconds"] = round(time.perf_counter() - self._since, 4)
+        self._since = time.perf_counter()
         if self.record is not None:
             entry["record"] = self.record()
         self.logs = [*self.logs[:epoch], entry]
-        write_atomically(self.directory / "history.json", json.dumps(self.logs))
+        write_atomically(self.directory / HISTORY, json.dumps(self.logs))
         self.epoch.assign(epoch + 1)
         # This callback is the last one, so it sees whether another one has stopped the training.
         self.stopped.assign(bool(self.model.stop_training))
@@ -82,5 +92,13 @@ class TrainingCheckpoint(keras.callbacks.Callback):
 
     def history(self) -> dict[str, list[float]]:
         """The logs of all epochs, those before a restart included, by name."""
-        names = {name: None for entry in self.logs for name in entry if name != "record"}
+        names = {name: None for entry in self.logs for name in entry if name not in NOTES}
         return {name: [entry[name] for entry in self.logs if name in entry] for name in names}
+
+
+def spent(directory: str | Path) -> float:
+    """Seconds of the finished epochs of all trainings that are kept in a folder, those before a kill included."""
+    seconds = 0.0
+    for file in sorted(Path(directory).rglob(HISTORY)):
+        seconds += sum(float(entry.get("seconds", 0.0)) for entry in json.loads(file.read_text()))
+    return seconds

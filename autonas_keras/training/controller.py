@@ -17,6 +17,7 @@ import numpy as np
 from autonas_keras.files import write_atomically
 from autonas_keras.spaces import Architecture
 from autonas_keras.strategies import Reinforce
+from autonas_keras.strategies.lstm import ControllerNetwork
 from autonas_keras.training.sampling import Sampling, Steps
 
 
@@ -99,3 +100,18 @@ class ControllerTraining(keras.callbacks.Callback):
     def _file(self, epochs: int) -> Path:
         assert self.directory is not None
         return self.directory / f"controller_{epochs}.json"
+
+
+def controller_probabilities(network: ControllerNetwork, seed: int, draws: int = 64) -> dict[str, list[float]]:
+    """How likely a controller takes each option of each choice, in the mean over what it decides before.
+
+    Args:
+        network: What draws.
+        seed: Seed of the draws that the mean is taken over.
+        draws: Their number; a choice that is active in none of them is left out.
+    """
+    names, found = list(network.space.named), {}
+    for step in network.sample(np.random.default_rng([seed, 9]), draws).steps:
+        active = np.ones((draws, 1), bool) if step.active is None else step.active
+        found[names[step.choice]] = np.exp(step.log_p).mean(axis=0, where=active).round(5).tolist()
+    return found

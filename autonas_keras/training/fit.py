@@ -133,6 +133,7 @@ def fit_paths(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: Any = 1,
     augment: Callable[[Any, tf.Tensor], Any] | None = None,
+    record: Callable[[], dict[str, Any]] | None = None,
 ) -> keras.callbacks.History:
     """Train the shared weights on the architectures of ``sampling``; called again it goes on after the last epoch.
 
@@ -150,6 +151,7 @@ def fit_paths(
         callbacks: Keras callbacks.
         verbose: As in keras.Model.fit.
         augment: Function of a batch of x and a seed.
+        record: Function that gives what else to keep of each epoch in ``directory``, as JSON takes it.
 
     Returns:
         The history of all epochs: loss and metrics of the first architecture of each step.
@@ -162,7 +164,7 @@ def fit_paths(
             f"Expected a sampling of {model.paths} architectures a step, as the model is compiled for, got {sampling.paths}."
         )
     steps = steps_per_epoch(train, batch_size) if steps is None else steps
-    checkpoint = None if directory is None else TrainingCheckpoint(directory, model, [model.optimizer])
+    checkpoint = None if directory is None else TrainingCheckpoint(directory, model, [model.optimizer], record)
 
     def stream(first: int) -> tf.data.Dataset:
         return batches(train, batch_size, seed, first, steps, augment)

@@ -19,7 +19,27 @@ from autonas_keras.training import Deadline, Pace
 from autonas_keras.tuners.network import Plan
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import _check, _whole
+from autonas_keras.tuners.strategies import (
+    EpsilonGreedy,
+    Evolution,
+    Genetic,
+    LocalSearch,
+    Predictor,
+    Random,
+    Reinforce,
+    StrategyMethod,
+)
 from autonas_keras.tuners.trials import TrialMethod, TrialTuner
+
+METHODS: tuple[type[StrategyMethod], ...] = (
+    Random,
+    Evolution,
+    Genetic,
+    EpsilonGreedy,
+    LocalSearch,
+    Reinforce,
+    Predictor,
+)  # whose settings for a number of trials are taken
 
 
 class AshaTuner(TrialTuner):
@@ -143,10 +163,12 @@ class Asha(TrialMethod):
         return AshaTuner(self.oracle(space=space, **kwargs), hypermodel, self, project, limits)
 
     def oracle(self, **kwargs: Any) -> oracles.DurableOracle:
+        method: Any = next(found for found in METHODS if found.name == self.strategy)
         return oracles.Asha(
             strategy=self.strategy,
             max_epochs=self.max_epochs or 10**6,  # until the epochs of fit are known
             min_epochs=self.min_epochs,
             factor=self.factor,
+            **method().oracle(**kwargs).settings,
             **kwargs,
         )

@@ -24,13 +24,15 @@ from autonas_keras.evaluation import LatencyTable, model_costs
 from autonas_keras.files import write_atomically
 from autonas_keras.oracles import DurableOracle, StrategyOracle, distributed
 from autonas_keras.spaces import Architecture
-from autonas_keras.training import MedianStopping, steps_per_epoch
+from autonas_keras.training import MedianStopping, spent, steps_per_epoch
 from autonas_keras.tuners.limits import GraphCosts, check_feasible
 from autonas_keras.tuners.network import Plan, save_model, train
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method
+from autonas_keras.tuners.story import Story, spaces_of, write_layers
 from autonas_keras.tuners.timed import Timed
 from autonas_keras.tuners.warm_start import WarmStart
+from autonas_keras.tuners.watching import TimeLeft, named
 
 POLL = 1.0  # seconds between two looks of a worker for the final network
 
@@ -75,6 +77,7 @@ class SearchTuner(Timed, AutoTuner):
         self.costs: GraphCosts | None = None
         self._history: keras.callbacks.History | None = None
         self._model: keras.Model | None = None
+        self.story = Story(project.path, lambda phase: spent(project.path / phase))
         self.hyper_pipeline = None
         path, worker = project.path, self._is_worker()
         with project.writing():
@@ -158,7 +161,7 @@ class SearchTuner(Timed, AutoTuner):
         """
         if self._finished:
             return self.history()
-        with self.project.writing(), forgotten_gradients(), self._serving() as chief:
+        with self.project.writing(), forgotten_gradients(), self._serving() as chief, self.story:
             pipeline, validation = self._prepare(
                 x, y, epochs, callbacks, validation_data, validation_split, verbose, batch_size
             )
@@ -167,12 +170,14 @@ class SearchTuner(Timed, AutoTuner):
                 self._work()
                 del self._data, self._validation
                 return self.history()
+            self.story.enter("declare", max_trials=self.oracle.max_trials)
             self._declare()
             if self.earlier is not None:
                 self.earlier.check(self.oracle.get_space())
                 if isinstance(self.oracle, StrategyOracle):
                     self.oracle.begin(self.earlier.tried, self.earlier.state)
             self.save()
+            self.story.enter("search", spaces=spaces_of(self.graph))
             self.oracle.verbose = verbose if self.shows_trials else 0
             self.oracle.expired = self.search_is_over
             with self.timed("search"):
@@ -184,6 +189,7 @@ class SearchTuner(Timed, AutoTuner):
                 self.on_search_end()
             if not self._completed():
                 self._explain_failure()
+            self.story.enter("final")
             with self.timed("final"):
                 self._train_final(data, validation, together=validation_split > 0)
             pipeline.save(f"{self.best_pipeline_path}.writing")
@@ -328,6 +334,7 @@ class SearchTuner(Timed, AutoTuner):
 
     def _train_final(self, data: Any, validation: Any, together: bool) -> None:
         callbacks = [c for c in self._fit["callbacks"] if not isinstance(c, MedianStopping)]
+        named(callbacks, "final", **self._shown(self.best_trial.hyperparameters))
         if together:
             data = tree.map_structure(lambda *parts: np.concatenate(parts), data, validation)
             validation = None
@@ -344,7 +351,9 @@ class SearchTuner(Timed, AutoTuner):
         )
         if plan.verbose:
             print(f"Found {self.architecture(self.best_trial.hyperparameters) if self.graph.searched else 'a network'}")
-        start = time.perf_counter()
+            if self.clock is None:  # a limit says it
+                plan.callbacks = [*callbacks, TimeLeft(plan.epochs, "the final training")]
+        start = time.perf_counter() - spent(self._file("final"))
         if self._only is None:
             plan = self.in_time(plan, self.best_trial.hyperparameters, data)
             model, history = self._trained(data, plan)
@@ -354,6 +363,7 @@ class SearchTuner(Timed, AutoTuner):
             (model, history), self._only = self._only, None
         record = {"epoch": list(history.epoch), "history": history.history, "seconds": time.perf_counter() - start}
         write_atomically(self._file("final.json"), json.dumps(record, default=float))
+        write_layers(self.project.path, model)
         save_model(model, self.best_model_path)
         self._model = model
 
@@ -422,6 +432,10 @@ class SearchTuner(Timed, AutoTuner):
             block = self.graph.searched[0]
             return point.scope(block.name, block.space)
         return point
+
+    def _shown(self, hp: Any) -> dict[str, Any]:
+        """Space and architecture of a network, for callbacks that draw it."""
+        return {"space": self.result_space, "architecture": self.architecture(hp)} if self.graph.searched else {}
 
     @property
     def result_space(self) -> Any:

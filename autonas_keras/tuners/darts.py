@@ -56,9 +56,9 @@ class Darts(Method):
         search_shrink: Factor by which the supernet sees images of 24 pixels and more averaged down.
         search_epochs: Epochs of the search; chosen by the number of samples when None.
         search_batch_size: Samples in each of the two batches of a step; 64 or less when None.
-        search_learning_rate: First and last rate of SGD, for texts of Adam, for the weights of the supernet. When None 0.1
-            and 0.001, for texts 0.002 and 0.0001; with "gumbel" 0.025 and 0.001, since a drawn operation a step does not
-            bear the larger one.
+        search_learning_rate: First and last rate of SGD, for texts and tables of Adam, for the weights of the supernet.
+            When None 0.1 and 0.001, for texts 0.002 and 0.0001, for tables 0.001 and 0.00001; with "gumbel" 0.025 and
+            0.001, since a drawn operation a step does not bear the larger one.
         search_weight_decay: L2 of those weights.
         alpha_learning_rate: Rate of Adam for the alphas.
         alpha_weight_decay: L2 of the alphas.
@@ -218,7 +218,7 @@ class DartsTuner(SupernetTuner):
             learning_rate=method.rates,
             warmup_epochs=warmup,
             steps=steps,
-            callbacks=stops,
+            callbacks=[*stops, *self._watching(epochs, folder.name)],
             verbose=self._fit["verbose"],
             augment=method.augmentation(image_shape(graph), samples >= LARGE),
         )

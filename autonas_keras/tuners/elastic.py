@@ -198,7 +198,7 @@ class ElasticTuner(SharedTuner):
         shared = self._keep(model, x)
         limited = {"limits": self.limits, "costs": shared.costs.of} if self.limits else {}
         best = self._choose(shared, limited, self._fit["verbose"])
-        rows = [{"architecture": str(point), "score": score} for point, score in shared.judged()]
+        rows = [{"architecture": str(p), "score": score, **shared.costs.of(p)} for p, score in shared.judged()]
         pd.DataFrame(rows).to_csv(self._file("search", "inherited.csv"), index=False)
         learnt = {name: values[-1] for name, values in history.history.items() if name in ("loss", "accuracy")}
         return best, {**learnt, **self._objective(shared, best)}
@@ -258,7 +258,7 @@ class ElasticTuner(SharedTuner):
             directory=self._file("search", part),
             learning_rate=rate,
             steps=steps,
-            callbacks=[] if left is None else [Deadline(left)],
+            callbacks=[*([] if left is None else [Deadline(left)]), *self._watching(epochs, part)],
             verbose=self._fit["verbose"],
             augment=self.method.augmentation(image_shape(self.graph), samples >= LARGE),
         )
@@ -356,7 +356,7 @@ class OfaTuner(ElasticTuner):
         sampling = ShrinkingSampling(self.graph.space, self.seed, phases[0])
         begun = self._left()
         step = path_seconds(model, data, sampling, self._size, self._left)
-        started = begun - self._left() - step * MEASURED  # every phase is traced anew
+        started = max(0.0, begun - self._left() - step * MEASURED)  # every phase is traced anew
         mean = sum(map(_work, phases)) / sum(phase.length for phase in phases)
         seconds = self._left() - started * len(phases)
         epochs, steps = count_epochs(

@@ -33,6 +33,7 @@ from autonas_keras.training import (
     PathModel,
     Sampling,
     UniformSampling,
+    controller_probabilities,
     fit_paths,
     path_seconds,
     steps_per_epoch,
@@ -58,9 +59,9 @@ class OneShot(Method):
         search_shrink: Factor by which the supernet sees images of 24 pixels and more averaged down.
         search_epochs: Epochs of the supernet; chosen by the number of samples when None.
         search_batch_size: Samples in a step.
-        search_learning_rate: First and last rate of SGD, for texts of Adam, for the shared weights. When None 0.1 and
-            0.0001, for texts 0.002 and 0.0001; with cells that lay their nodes end to end 0.025 and 0.0001, whose sums
-            without normalisation do not bear more.
+        search_learning_rate: First and last rate of SGD, for texts and tables of Adam, for the shared weights. When None
+            0.1 and 0.0001, for texts 0.002 and 0.0001, for tables 0.001 and 0.00001; with cells that lay their nodes end
+            to end 0.025 and 0.0001, whose sums without normalisation do not bear more.
         search_weight_decay: L2 of those weights.
         finalists: Of so many architectures with the best inherited score a short training from scratch decides; with
             1 the inherited score does.
@@ -250,9 +251,10 @@ class OneShotTuner(SharedTuner):
             directory=self._file("search"),
             learning_rate=method.rates(self.graph.space),
             steps=steps,
-            callbacks=[*callbacks, *([] if steps is None else [Deadline(left)])],
+            callbacks=[*callbacks, *([] if steps is None else [Deadline(left)]), *self._watching(epochs)],
             verbose=self._fit["verbose"],
             augment=method.augmentation(image_shape(self.graph), samples >= LARGE),
+            record=self._record(),
         )
         shared = self._keep(model, x)
         best, tried = self._search(shared.score)
@@ -282,6 +284,10 @@ class OneShotTuner(SharedTuner):
     @abstractmethod
     def _plan(self, model: PathModel, epochs: int) -> tuple[Sampling, list[keras.callbacks.Callback]]:
         """Which architectures the training takes, and what learns along with it."""
+
+    def _record(self) -> Callable[[], dict[str, Any]] | None:
+        """What gives what else to write down after each epoch."""
+        return None
 
     @abstractmethod
     def _search(self, judge: Judge) -> tuple[Architecture, list[dict[str, Any]]]:
@@ -349,7 +355,8 @@ class SposTuner(OneShotTuner):
 
     def _search(self, judge: Judge) -> tuple[Architecture, list[dict[str, Any]]]:
         strategy = evolution(self.graph.space, self.method.population_size, self.seed, self._limited())
-        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"], self._judging_left)
+        left = self._judging_left
+        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"], left, self._costs_of)
 
 
 class EnasTuner(OneShotTuner):
@@ -375,11 +382,15 @@ class EnasTuner(OneShotTuner):
         self._epochs = epochs
         return ControllerSampling(self._controller, self.seed, warmup), [self._learning]
 
+    def _record(self) -> Callable[[], dict[str, Any]] | None:
+        return lambda: {"probabilities": controller_probabilities(self._controller.network, self.seed)}
+
     def _search(self, judge: Judge) -> tuple[Architecture, list[dict[str, Any]]]:
         # A training that had ended before a kill does not call back.
         self._learning.restore(self._epochs)
         drawn = Drawn(self._controller, self.seed, **self._limited())
-        return judged(drawn, judge, self.method.samples, self._fit["verbose"], self._judging_left)
+        left = self._judging_left
+        return judged(drawn, judge, self.method.samples, self._fit["verbose"], left, self._costs_of)
 
 
 class Drawn(Strategy):

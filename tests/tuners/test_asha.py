@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from autonas_keras import tuners
 from autonas_keras.oracles.asha import CONTINUES
+from autonas_keras.strategies import STRATEGIES
 from autonas_keras.training import checkpoint as checkpoint_module
-from autonas_keras.tuners import asha, base, trials
+from autonas_keras.tuners import Asha, asha, base, trials
 from tests.tuners.test_proxies import dense, numbers
 from tests.tuners.test_resume import Killed, dies
 
@@ -83,3 +85,14 @@ def test_the_highest_rung_is_the_full_training(tmp_path: Path) -> None:
     node_search.fit(*numbers(), epochs=4, batch_size=16, verbose=0)
     scores = [trial.score for trial in node_search.tuner.oracle.trials.values()]
     assert best["score"] in scores
+
+
+def test_strategies_have_their_settings_for_the_number_of_architectures() -> None:
+    for name in STRATEGIES:
+        oracle: Any = Asha(strategy=name).oracle(objective="val_loss", max_trials=60, seed=0)
+        assert oracle.strategy_class is STRATEGIES[name] and oracle.candidates == 60
+    oracle = Asha(strategy="evolution").oracle(objective="val_loss", max_trials=60, seed=0)
+    assert oracle.settings == tuners.Evolution().oracle(objective="val_loss", max_trials=60, seed=0).settings
+    assert oracle.settings["population_size"] == 15
+    with pytest.raises(ValueError, match="did you mean 'evolution'"):
+        Asha(strategy="evolutoin")

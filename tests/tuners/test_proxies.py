@@ -11,9 +11,11 @@ import pytest
 
 import autonas_keras as ank
 from autonas_keras import tuners
+from autonas_keras.evaluation import model_costs
+from autonas_keras.spaces import CellSpace
 from autonas_keras.training import checkpoint as checkpoint_module
 from autonas_keras.tuners import base, proxies, trials
-from tests.tasks.small import TINY, digits
+from tests.tasks.small import digits
 from tests.tuners.test_resume import Killed, dies
 
 PROXY = ank.Proxy(epochs=1, data_fraction=0.5)
@@ -162,19 +164,24 @@ def test_a_proxy_is_validated_apart_from_the_search(tmp_path: Path, monkeypatch:
         PROXY.validate(ank.ImageClassifier(directory=tmp_path), *digits(40))
 
 
-@pytest.mark.slow(seconds=30)
 def test_a_search_says_what_its_proxy_is_worth_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    clf = ank.ImageClassifier(
-        tuner="evolution", space=TINY, proxy=ank.Proxy(epochs=1, data_fraction=0.5, width=0.5, depth=0.5), top_k=1,
-        validate_proxy=3, max_trials=3, seed=0, directory=tmp_path, share_graph=True, stop_below_median=True,
-    )  # fmt: skip
-    clf.fit(*digits(60), epochs=2, batch_size=16, verbose=2)
+    model = dense(tmp_path, max_trials=1, top_k=1, validate_proxy=3)
+    model.fit(*numbers(), epochs=2, batch_size=16, verbose=2)
     told = capsys.readouterr().out
     assert "Proxy and full training rank 3 architectures with a correlation of" in told
     assert "Training the best 1 on the proxy in full, for 2 epochs." in told
+    assert len(json.loads((tmp_path / "auto_model" / "proxy.json").read_text())["networks"]) == 3
+
+
+@pytest.mark.slow(seconds=20)
+def test_candidates_on_a_proxy_share_a_graph_and_cost_what_the_full_network_does(tmp_path: Path) -> None:
+    space = CellSpace(("max_pool_3x3", "skip_connect", "conv_1x1"), nodes=1, cells=4, channels=8)
+    clf = ank.ImageClassifier(
+        tuner="evolution", space=space, proxy=ank.Proxy(epochs=1, data_fraction=0.5, width=0.5, depth=0.5), top_k=1,
+        max_trials=3, seed=0, directory=tmp_path, share_graph=True, stop_below_median=True,
+    )  # fmt: skip
+    clf.fit(*digits(60), epochs=2, batch_size=16, verbose=0)
     board = clf.leaderboard()
     assert board["full_score"].notna().tolist() == [True, False, False]
-    assert len(json.loads((tmp_path / "image_classifier" / "proxy.json").read_text())["networks"]) == 3
     assert len(list(tmp_path.glob("*/trial_*/curves.json"))) == 3
-    # The costs are those of the full network.
-    assert board["params"][0] == clf.export_model().count_params() - 3
+    assert board["params"][0] == model_costs(clf.export_model())["params"]
