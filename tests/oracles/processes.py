@@ -23,6 +23,7 @@ from typing import Any
 import keras_tuner
 
 from autonas_keras import oracles
+from tests.forks import forked
 
 TRIALS = 12
 LEASE = 1.0  # seconds
@@ -317,23 +318,14 @@ SCENARIOS: dict[str, tuple[Callable[[Cast], None], str]] = {
 
 def main(folder: Path, names: list[str], parts: int = 2) -> dict[str, Any]:
     """What happened in each scenario; some run at once, since most of the time is waiting."""
-    children = {}
-    for part in range(parts):
-        sys.stdout.flush()
-        if child := os.fork():
-            children[child] = folder / f"part_{part}.json"
-            continue
-        code = 1
-        try:
-            (folder / f"part_{part}.json").write_text(json.dumps(play(folder, names[part::parts])))
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
+    files = [folder / f"part_{part}.json" for part in range(parts)]
+    children = [
+        forked(lambda part=part, file=file: file.write_text(json.dumps(play(folder, names[part::parts]))))
+        for part, file in enumerate(files)
+    ]
     codes = [os.waitpid(child, 0)[1] for child in children]
     assert not any(codes), "a scenario raised"
-    return {name: story for file in children.values() for name, story in json.loads(file.read_text()).items()}
+    return {name: story for file in files for name, story in json.loads(file.read_text()).items()}
 
 
 def play(folder: Path, names: list[str]) -> dict[str, Any]:

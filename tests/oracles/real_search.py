@@ -20,6 +20,7 @@ import keras_tuner
 import numpy as np
 
 from autonas_keras import oracles
+from tests.forks import forked
 from tests.oracles.searches import check_files
 
 TRIALS = 60
@@ -60,16 +61,7 @@ def search(folder: Path) -> None:
 
 def start(folder: Path) -> int:
     """The id of a process that searches."""
-    child = os.fork()
-    if child:
-        return child
-    code = 1
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        search(folder)
-        code = 0
-    finally:
-        os._exit(code)
+    return forked(lambda: search(folder), silent=True)
 
 
 def ended(folder: Path) -> list[str]:

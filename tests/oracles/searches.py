@@ -18,6 +18,7 @@ from typing import Any
 import keras_tuner
 
 from autonas_keras import oracles
+from tests.forks import forked
 
 TRIALS = 30
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -126,13 +127,7 @@ def killed_search(name: str, folder: Path, seed: int, rng: random.Random, longes
     kills = 0
     (folder / "search").mkdir(parents=True)
     while True:
-        child = os.fork()
-        if not child:
-            try:
-                search(name, str(folder), seed)
-                os._exit(0)
-            finally:
-                os._exit(1)
+        child = forked(lambda: search(name, str(folder), seed))
         end = time.monotonic() + rng.uniform(0, longest * (1 + kills / 10))
         done, code = 0, 0
         while not done and time.monotonic() < end:

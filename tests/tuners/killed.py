@@ -12,32 +12,20 @@ import sys
 import time
 from pathlib import Path
 
+from tests.forks import forked
 from tests.tuners.test_resume import fitted
-
-
-def start(folder: Path) -> int:
-    """The id of a process that searches."""
-    child = os.fork()
-    if child:
-        return child
-    code = 1
-    try:
-        fitted(folder)
-        code = 0
-    finally:
-        os._exit(code)
 
 
 def main(folder: Path) -> None:
     """Kill the search once in each training, then let it end."""
     for file in ("search/state/checkpoint", "final/state/checkpoint"):
-        process = start(folder)
+        process = forked(lambda: fitted(folder))
         while not (folder / "image_classifier" / file).exists():
             assert not os.waitpid(process, os.WNOHANG)[0], "it ended before it could be killed"
             time.sleep(0.02)
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
-    assert os.waitpid(start(folder), 0)[1] == 0, "the search raised"
+    assert os.waitpid(forked(lambda: fitted(folder)), 0)[1] == 0, "the search raised"
 
 
 if __name__ == "__main__":
