@@ -79,10 +79,12 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         self._manager.save()
 
     def finished(self, epochs: int) -> bool:
-        """Whether a training of that many epochs ended by itself, at its last one or because a callback stopped it."""
+        """Whether a training of that many epochs did its last one, by their number or because a callback stopped it."""
+        return bool(self.stopped.numpy()) or self.ended(epochs)
+
+    def ended(self, epochs: int) -> bool:
+        """Whether a training of that many epochs ended by itself, and callbacks did what they do at the end."""
         path = self.directory / "finished.json"
-        if bool(self.stopped.numpy()):
-            return True
         return path.exists() and json.loads(path.read_text())["epochs"] == epochs
 
     def finish(self, epochs: int) -> None:

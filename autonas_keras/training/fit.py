@@ -14,8 +14,8 @@ import tensorflow as tf
 from autonas_keras.layers import faster_training
 from autonas_keras.training.bilevel import BilevelModel
 from autonas_keras.training.checkpoint import TrainingCheckpoint
-from autonas_keras.training.median import MedianStopping
 from autonas_keras.training.paths import PathModel
+from autonas_keras.training.patience import Patience
 from autonas_keras.training.sampling import Sampling
 from autonas_keras.training.stream import Data, batches, steps_per_epoch
 
@@ -271,6 +271,7 @@ def _fit(
     done = checkpoint.restore() if checkpoint else 0
     last = epochs if until is None else min(until, epochs)
     history = keras.callbacks.History()
+    patience = Patience(callbacks, checkpoint.directory, checkpoint.logs) if checkpoint else None
     if done < last and not (checkpoint and checkpoint.finished(epochs)):
         build_metrics(model, train)
         history = model.fit(
@@ -280,29 +281,18 @@ def _fit(
             steps_per_epoch=steps,
             shuffle=False,
             validation_data=None if validation is None else _validation(validation, batch_size),
-            callbacks=[*callbacks, *([_Patience(callbacks, checkpoint), checkpoint] if checkpoint else [])],
+            callbacks=[*callbacks, *([patience, checkpoint] if checkpoint else [])],
             verbose=verbose,
         )
         if checkpoint and last == epochs:
             checkpoint.finish(epochs)
+    elif checkpoint and patience and last == epochs and not checkpoint.ended(epochs):
+        patience.give_back(model)
+        checkpoint.finish(epochs)
     if checkpoint:
         history.history = checkpoint.history()
         history.epoch = list(range(len(checkpoint.logs)))
     return history
-
-
-class _Patience(keras.callbacks.Callback):
-    """Lets callbacks that stop a training know, in a training that goes on, the epochs that came before."""
-
-    def __init__(self, callbacks: Sequence[keras.callbacks.Callback], checkpoint: TrainingCheckpoint) -> None:
-        super().__init__()
-        self.stoppings = [c for c in callbacks if isinstance(c, (keras.callbacks.EarlyStopping, MedianStopping))]
-        self.logs = list(checkpoint.logs)
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        for stopping in self.stoppings:
-            for epoch, entry in enumerate(self.logs):
-                stopping.on_epoch_end(epoch, entry)
 
 
 def _validation(data: Data, batch_size: int) -> tf.data.Dataset:

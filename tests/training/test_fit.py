@@ -270,6 +270,43 @@ def test_patience_remembers_the_epochs_before_a_kill(tmp_path: Path) -> None:
     assert train(tmp_path / "cut") == whole
 
 
+@pytest.mark.parametrize("dies", [1, 3, None])
+def test_the_best_weights_are_those_of_the_best_epoch_after_a_kill_too(
+    dies: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(directory: Path, *callbacks: keras.callbacks.Callback) -> np.ndarray:
+        inputs = keras.Input((6, 6, 1))
+        outputs = keras.layers.Dense(1, kernel_initializer="zeros")(keras.layers.Flatten()(inputs))
+        model = keras.Model(inputs, outputs)
+        model.compile("sgd", "mse")
+        # By this measure the first epoch is the best, whose weights none of the later ones has.
+        best = keras.callbacks.EarlyStopping("loss", mode="max", patience=9, restore_best_weights=True)
+        fit_resumable(
+            model,
+            (X, Y.astype("float32")),
+            epochs=5,
+            batch_size=8,
+            seed=0,
+            directory=directory,
+            callbacks=(best, *callbacks),
+            verbose=0,
+        )
+        return model.get_weights()[0]
+
+    def killed(self: keras.callbacks.EarlyStopping, logs: dict | None = None) -> None:
+        raise Killed
+
+    whole = train(tmp_path / "whole")
+    if dies is None:  # after the last epoch, before callbacks did what they do at the end
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(keras.callbacks.EarlyStopping, "on_train_end", killed)
+            train(tmp_path / "cut")
+    else:
+        with pytest.raises(Killed):
+            train(tmp_path / "cut", KillAfter(dies))
+    np.testing.assert_array_equal(train(tmp_path / "cut"), whole)
+
+
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_a_step_is_traced_once(outputs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     traced = []
