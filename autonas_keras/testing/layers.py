@@ -268,11 +268,11 @@ class PathTestCase(SupernetTestCase):
 
     Attributes:
         trains: Whether extracted networks can be trained further.
-        allheard: Whether all that a route uses has an effect on the output; in a cell a node may be read by none.
+        all_heard: Whether all that a route uses has an effect on the output; in a cell a node may be read by none.
     """
 
     trains = True
-    allheard = True
+    all_heard = True
 
     @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-8), ("float32", 1e-4)])
     def test_training_is_that_of_the_extracted_network(self, dtype: str, tolerance: float) -> None:
@@ -305,7 +305,7 @@ class PathTestCase(SupernetTestCase):
                 used, variables = entry.used(tf.constant(route)), {id(variable) for variable in entry.variables}
                 assert used.dtype == tf.bool
                 if bool(used):
-                    assert not self.allheard or learns & variables
+                    assert not self.all_heard or learns & variables
                 else:
                     unused |= variables
             assert not learns & unused

@@ -76,6 +76,11 @@ class ControllerTraining(keras.callbacks.Callback):
             self.controller.set_state(json.loads(self._file(epochs).read_text()))
         self._done = epochs
 
+    def restore_last(self, epochs: int) -> None:
+        """Bring the controller back as it was at the end of a training, which may have stopped before so many epochs."""
+        if self.directory is not None:
+            self.restore(next((count for count in range(epochs, 0, -1) if self._file(count).exists()), 0))
+
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if epoch != self._done:
             self.restore(epoch)

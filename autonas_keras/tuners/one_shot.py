@@ -387,7 +387,7 @@ class EnasTuner(OneShotTuner):
 
     def _search(self, judge: Judge) -> tuple[Architecture, list[dict[str, Any]]]:
         # A training that had ended before a kill does not call back.
-        self._learning.restore(self._epochs)
+        self._learning.restore_last(self._epochs)
         drawn = Drawn(self._controller, self.seed, **self._limited())
         left = self._judging_left
         return judged(drawn, judge, self.method.samples, self._fit["verbose"], left, self._costs_of)

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from autonas_keras import tuners
+from autonas_keras.blocks import IMAGES
 from autonas_keras.spaces import Architecture
 from autonas_keras.tasks import ImageClassifier, ImageRegressor
 from tests.tasks.small import SPACE, TINY, digits, latency_table
@@ -390,7 +391,8 @@ def test_wrong_arguments_are_refused(
 def test_methods_are_objects_too(tmp_path: Path) -> None:
     method = tuners.Darts(order=2, search_epochs=30, partial_channels=4)
     clf = ImageClassifier(tuner=method, directory=tmp_path, search_epochs=5)
-    assert clf.tuner.method == tuners.Darts(order=2, search_epochs=5, partial_channels=4)
+    wanted = tuners.Darts(order=2, search_epochs=5, partial_channels=4)
+    assert clf.tuner.method == wanted.settled(IMAGES)
 
 
 def test_nothing_is_predicted_before_fit(tmp_path: Path) -> None:

@@ -67,7 +67,8 @@ def test_populations_follow_the_number_of_trials() -> None:
     assert tuners.Evolution(population_size=3).chosen(8) == {"population_size": 3, "sample_size": 2}
     assert tuners.Genetic().chosen(8) == {"population_size": 4, "parents": 2}
     oracle = tuners.Evolution(population_size=7).oracle(objective="val_loss", max_trials=9, seed=0)
-    assert oracle.settings == {"population_size": 7, "sample_size": 2, "identity": 0.05}
+    wanted = {"population_size": 7, "sample_size": 2, "identity": 0.05, "children": 1, "warmup": 0}
+    assert oracle.settings == wanted
 
 
 def test_nonsense_is_refused_when_the_task_is_made(tmp_path: Path) -> None:
