@@ -18,7 +18,7 @@ from benchmarks.data import data_file
 
 # What is searched with, and for how long: a run takes some minutes on two cores.
 TUNERS: dict[str, dict[str, Any]] = {
-    "random": {"max_trials": 8},
+    "greedy": {"max_trials": 6},
     "darts": {"search_epochs": 4},
 }
 
