@@ -77,7 +77,7 @@ def boosting(table: Table, seed: int) -> Any:
 
 def perceptron(table: Table, seed: int) -> Any:
     """scikit-learn's MLPRegressor on scaled targets, fitted; ``predict`` gives them scaled."""
-    head = MLPRegressor((128, 64), early_stopping=True, max_iter=300, random_state=seed)
+    head = MLPRegressor(hidden_layer_sizes=(128, 64), early_stopping=True, max_iter=300, random_state=seed)
     return make_pipeline(_scaled(table), head).fit(table.x, (table.y - table.y.mean()) / table.y.std())
 
 
