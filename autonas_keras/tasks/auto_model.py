@@ -27,7 +27,6 @@ from autonas_keras.tasks.encoders import encoders_code, save_encoders
 from autonas_keras.tasks.encoding import find_encoders
 from autonas_keras.tasks.facts import check_objective, graph_facts
 from autonas_keras.tasks.objectives import directed
-from autonas_keras.tasks.prediction import Prediction
 from autonas_keras.tasks.results import Results
 from autonas_keras.tasks.targets import Labels, Numbers, class_weights
 from autonas_keras.tasks.undecided import Undecided
@@ -47,7 +46,7 @@ from autonas_keras.tuners import (
 from autonas_keras.tuners.warm_start import warm_start as read_warm_start
 
 
-class AutoModel(Prediction, Results, auto_model.AutoModel):
+class AutoModel(Results, auto_model.AutoModel):
     """Inputs and heads, with the network between them searched.
 
     Args:

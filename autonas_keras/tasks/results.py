@@ -14,11 +14,11 @@ from autokeras.engine.tuner import AutoTuner
 from autonas_keras.evaluation import COSTS, check_limits
 from autonas_keras.reporting import plot_architecture, plot_front, write_report
 from autonas_keras.spaces import Architecture, close_names
-from autonas_keras.tasks.targets import Labels, Numbers
+from autonas_keras.tasks.prediction import Prediction
 from autonas_keras.tuners import SearchTuner, SharedTuner, Specialized
 
 
-class Results:
+class Results(Prediction):
     """The part of a task that looks back on its search.
 
     Attributes:
@@ -134,11 +134,5 @@ class Results:
             raise TypeError(f"Expected a tuner of autonas_keras for {purpose}, got {type(self.tuner).__name__}.")
         return self.tuner
 
-    def _known(self) -> tuple[list[tuple[int, ...]], list[Labels | Numbers]]:
-        raise NotImplementedError
-
     def _set_units(self, targets: Any) -> None:
-        raise NotImplementedError
-
-    def _taking_raw(self, network: keras.Model) -> keras.Model:
         raise NotImplementedError
