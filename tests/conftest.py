@@ -66,3 +66,16 @@ def float64() -> Iterator[None]:
     yield
     keras.config.set_floatx(floatx)
     keras.config.set_dtype_policy(policy)
+
+
+@pytest.fixture(autouse=True)
+def operations_of_a_test() -> Iterator[None]:
+    """An operation that a test registers is not for the tests that follow."""
+    from autonas_keras.layers import OPERATIONS
+    from autonas_keras.spaces import operations
+
+    names, kept = set(operations._names), dict(OPERATIONS)
+    yield
+    operations._names.intersection_update(names)
+    for name in OPERATIONS.keys() - kept.keys():
+        del OPERATIONS[name]

@@ -12,9 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from autonas_keras.layers import OPERATIONS
-from autonas_keras.spaces import operations
-
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 PROGRAMS = sorted(path.name for path in EXAMPLES.glob("*.py"))
@@ -39,14 +36,7 @@ def run(arguments: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
         return
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", arguments)
-    # An operation that an example registers is not for the tests that follow.
-    monkeypatch.setattr(operations, "_names", set(operations._names))
-    kept = dict(OPERATIONS)
-    try:
-        runpy.run_path(program, run_name="__main__")
-    finally:
-        OPERATIONS.clear()
-        OPERATIONS.update(kept)
+    runpy.run_path(program, run_name="__main__")
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

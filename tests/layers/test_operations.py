@@ -10,7 +10,6 @@ import pytest
 
 from autonas_keras import layers, spaces
 from autonas_keras.layers import OPERATIONS, apply_operation, operation_model, register_operation
-from autonas_keras.spaces import operations as names
 
 CHANNELS = 3
 CASES = [(name, strides, size) for name in OPERATIONS for strides in (1, 2) for size in ((7, 6), (1, 5))]
@@ -201,16 +200,7 @@ def test_wrong_operations_get_a_sentence(name: str, strides: int, sentence: str)
         apply_operation(name, keras.Input((4, 4, 2)), 2, strides)
 
 
-@pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names, "_names", set(names._names))
-    kept = dict(OPERATIONS)
-    yield
-    OPERATIONS.clear()
-    OPERATIONS.update(kept)
-
-
-def test_a_user_registers_an_operation(registry: None) -> None:
+def test_a_user_registers_an_operation() -> None:
     def wide(x: keras.KerasTensor, channels: int, strides: int) -> keras.KerasTensor:
         return keras.layers.Conv2D(channels, 9, strides, padding="same")(x)
 
@@ -222,19 +212,19 @@ def test_a_user_registers_an_operation(registry: None) -> None:
     assert operation_model("wide_conv", (5, 5, 2), 2).weights == []
 
 
-def test_a_registered_operation_has_to_give_the_right_shape(registry: None) -> None:
+def test_a_registered_operation_has_to_give_the_right_shape() -> None:
     register_operation("stuck", lambda x, channels, strides: x)
     with pytest.raises(ValueError, match=r"Expected operation 'stuck' to give shape \(3, 3, 2\).*got \(5, 5, 2\)"):
         operation_model("stuck", (5, 5, 2), 2, 2)
 
 
 @pytest.mark.parametrize("name", ["sep_conv_3x3", "identity", "none", "nor_conv_1x1"])
-def test_built_in_operations_cannot_be_replaced(registry: None, name: str) -> None:
+def test_built_in_operations_cannot_be_replaced(name: str) -> None:
     with pytest.raises(ValueError, match=f"Expected a new name for an operation, got '{name}'"):
         register_operation(name, lambda x, channels, strides: x)
 
 
-def test_what_cannot_be_registered(registry: None) -> None:
+def test_what_cannot_be_registered() -> None:
     with pytest.raises(ValueError, match="identifier"):
         register_operation("my conv", lambda x, channels, strides: x)
     with pytest.raises(TypeError, match="Expected a function of"):
