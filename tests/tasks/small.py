@@ -15,6 +15,8 @@ from autonas_keras.spaces import CellSpace
 
 SPACE = CellSpace(operations=("sep_conv_3x3", "skip_connect", "none"), nodes=2, cells=3, channels=4)
 TINY = CellSpace(operations=("max_pool_3x3", "skip_connect", "conv_1x1"), nodes=1, cells=2, channels=2)
+# What is traced in half the time of TINY: one dense cell of three edges. Supernets of it take search_cells=1.
+ONE_CELL = CellSpace(TINY.operations, nodes=2, cells=1, channels=2, topology="dense")
 
 
 @cache

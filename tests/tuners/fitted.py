@@ -16,7 +16,7 @@ from typing import Any
 
 from autonas_keras.tasks import ImageClassifier
 from tests.oracles.processes import Cast
-from tests.tasks.small import TINY, digits
+from tests.tasks.small import ONE_CELL, digits
 
 
 class Fitting(Cast):
@@ -27,7 +27,9 @@ class Fitting(Cast):
     def _play(self, name: str, tuner: str, **options: Any) -> None:
         os.environ.update(self.variables(tuner), AUTONAS_KERAS_LEASE="5")
         x, y = digits(80)
-        clf = ImageClassifier(tuner="random", space=TINY, directory=self.folder, project_name="search", max_trials=2)
+        clf = ImageClassifier(
+            tuner="random", space=ONE_CELL, directory=self.folder, project_name="search", max_trials=2
+        )
         history = clf.fit(x, y, epochs=2, batch_size=16, verbose=2)
         weights = b"".join(weight.tobytes() for weight in clf.export_model().get_weights())
         told = {

@@ -21,9 +21,10 @@ from tests.tuners.test_resume import Killed, dies
 SPACE = MobileSpace(((4, 8),), depths=(1, 2), kernels=(3, 5), expansions=(1, 2), stem=4, head=16, resolutions=(6, 8))
 OTHER = MobileSpace(((4, 8),), depths=(1, 2), kernels=(3, 5), expansions=(1, 3), stem=4, head=16, resolutions=(6, 8))
 CHAIN = ChainSpace(("identity", "mbconv_k3_e2"), stages=((2, 8, 2),), stem=4)
+BLOCK = MobileSpace(((4, 8),), depths=(1,), kernels=(3, 5), expansions=(1, 2), stem=4, head=8, resolutions=(6, 8))
 SETTINGS: dict[str, dict[str, Any]] = {
-    "bignas": {"search_epochs": 3, "search_batch_size": 20, "evaluations": 8},
-    "ofa": {"search_epochs": 5, "search_batch_size": 20, "evaluations": 8, "generations": 2, "population_size": 6},
+    "bignas": {"search_epochs": 2, "search_batch_size": 20, "evaluations": 8},
+    "ofa": {"search_epochs": 3, "search_batch_size": 20, "evaluations": 8, "generations": 2, "population_size": 6},
 }
 
 TRAINED: dict[str, Any] = {"samples": 600, "search_epochs": 8, "search_learning_rate": 0.1}
@@ -38,7 +39,7 @@ def made(folder: Path, tuner: str, **settings: Any) -> ImageClassifier:
     )
 
 
-def fitted(folder: Path, tuner: str, samples: int = 200, **settings: Any) -> ImageClassifier:
+def fitted(folder: Path, tuner: str, samples: int = 100, **settings: Any) -> ImageClassifier:
     clf = made(folder, tuner, **settings)
     x, y = digits(samples)
     clf.fit(x, y, epochs=2, batch_size=20, verbose=0)
@@ -50,7 +51,7 @@ def again_of(folder: Path) -> ImageClassifier:
     return made(folder, "bignas", **{name: value for name, value in TRAINED.items() if name != "samples"})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished search by BigNAS."""
     path = tmp_path_factory.mktemp("bignas")
@@ -58,7 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.slow(seconds=20)
+@pytest.mark.slow(seconds=10)
 def test_what_is_found_is_handed_out_with_the_weights_it_has(folder: Path, tmp_path: Path) -> None:
     clf = again_of(folder)
     model = clf.export_model()
@@ -101,6 +102,7 @@ def shared_costs(clf: ImageClassifier) -> tuple[dict[str, int], dict[str, int]]:
     return weights.costs.least(), weights.costs.of(weights.space.architecture(largest))
 
 
+@pytest.mark.slow(seconds=10)
 def test_limits_that_no_network_meets_are_refused_with_the_nearest(folder: Path) -> None:
     clf = again_of(folder)
     least, _ = shared_costs(clf)
@@ -139,6 +141,7 @@ def test_specialize_that_is_interrupted_leaves_the_search_as_it_was(
     )
 
 
+@pytest.mark.slow(seconds=10)
 def test_a_supernet_of_another_space_is_refused_by_name(folder: Path, tmp_path: Path) -> None:
     clf = again_of(folder)
     search = folder / "image_classifier" / "search"
@@ -151,37 +154,35 @@ def test_a_supernet_of_another_space_is_refused_by_name(folder: Path, tmp_path: 
         inherited.SharedWeights.load(tmp_path, space)
 
 
-@pytest.mark.slow(seconds=60)
-@pytest.mark.parametrize("tuner", ["bignas", "ofa"])
+CHECKPOINT = checkpoint_module.TrainingCheckpoint
+DEATHS: dict[str, list[tuple[Any, str, int]]] = {
+    "bignas": [(CHECKPOINT, "on_epoch_end", 1), (shared.SharedTuner, "_trained", 1)],
+    "ofa": [(CHECKPOINT, "finish", 2), (CHECKPOINT, "on_epoch_end", 1), (shared.SharedWeights, "score", 4)],
+}
+
+
+@pytest.mark.slow(seconds=15)
+@pytest.mark.parametrize("tuner", DEATHS)
 def test_a_search_that_dies_in_every_phase_ends_as_one_that_never_did(
     tuner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = {"params": 1000}
-    undisturbed = fitted(tmp_path / "undisturbed", tuner, limits=limits)
-    checkpoint = checkpoint_module.TrainingCheckpoint
-    for owner, name, when in (
-        (checkpoint, "on_epoch_end", 1),
-        (checkpoint, "finish", 2 if tuner == "ofa" else 1),
-        (checkpoint, "on_epoch_end", 2 if tuner == "ofa" else 1),
-        (shared.SharedWeights, "score", 4),
-        (shared.SharedTuner, "_trained", 1),
-    ):
+    options: dict[str, Any] = {"space": BLOCK, "limits": {"params": 500}}
+    undisturbed = fitted(tmp_path / "undisturbed", tuner, **options)
+    for owner, name, when in DEATHS[tuner]:
         with monkeypatch.context() as patch:
             dies(patch, owner, name, when, after=True)
-            try:
-                fitted(tmp_path / "killed", tuner, limits=limits)
-            except Killed:
-                continue
-    killed = fitted(tmp_path / "killed", tuner, limits=limits)
+            with pytest.raises(Killed):
+                fitted(tmp_path / "killed", tuner, **options)
+    killed = fitted(tmp_path / "killed", tuner, **options)
     assert killed.best_architecture == undisturbed.best_architecture
-    assert undisturbed.leaderboard()["params"][0] <= 1000
+    assert undisturbed.leaderboard()["params"][0] <= 500
     for a, b in zip(undisturbed.export_model().get_weights(), killed.export_model().get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.slow(seconds=20)
+@pytest.mark.slow(seconds=10)
 def test_what_is_found_is_fine_tuned_if_asked(tmp_path: Path) -> None:
-    clf = fitted(tmp_path, "bignas", retrain="finetune", search_epochs=1, evaluations=2)
+    clf = fitted(tmp_path, "bignas", space=BLOCK, retrain="finetune", search_epochs=1, evaluations=2)
     assert clf.tuner.history().epoch == [0, 1]
 
 

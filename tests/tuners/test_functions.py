@@ -14,7 +14,6 @@ from autonas_keras.evaluation import SharedWeights
 from autonas_keras.spaces import TabularSpace, TextSpace
 from autonas_keras.tasks import StructuredDataClassifier, TextClassifier
 from autonas_keras.training import checkpoint
-from autonas_keras.tuners import supernet
 from tests.tuners.test_resume import Killed, dies, same
 
 TABLES = TabularSpace(
@@ -69,27 +68,26 @@ def of_texts(folder: Path, tuner: str, **options: Any) -> TextClassifier:
     return clf
 
 
-DEATHS: list[tuple[str, Any, list[tuple[Any, str, int, bool]]]] = [
-    ("darts", of_tables, [(CHECKPOINT, "on_epoch_end", 2, False), (supernet, "write_atomically", 1, False)]),
-    ("enas", of_texts, [(CHECKPOINT, "on_epoch_end", 1, True), (SharedWeights, "score", 2, False)]),
+DEATHS: list[tuple[str, Any, tuple[Any, str, int, bool]]] = [
+    ("darts", of_tables, (CHECKPOINT, "on_epoch_end", 2, False)),
+    ("enas", of_texts, (SharedWeights, "score", 2, False)),
 ]
 
 
-@pytest.mark.slow(seconds=40)
-@pytest.mark.parametrize(("tuner", "fitted", "deaths"), DEATHS, ids=["darts-tables", "enas-texts"])
+@pytest.mark.slow(seconds=15)
+@pytest.mark.parametrize(("tuner", "fitted", "death"), DEATHS, ids=["darts-tables", "enas-texts"])
 def test_a_search_that_dies_ends_as_one_that_never_did(
-    tuner: str, fitted: Any, deaths: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tuner: str, fitted: Any, death: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     undisturbed = fitted(tmp_path / "undisturbed", tuner)
-    for owner, name, when, after in deaths:
-        with monkeypatch.context() as patch:
-            dies(patch, owner, name, when, after)
-            with pytest.raises(Killed):
-                fitted(tmp_path / "killed", tuner)
+    with monkeypatch.context() as patch:
+        dies(patch, *death)
+        with pytest.raises(Killed):
+            fitted(tmp_path / "killed", tuner)
     same(fitted(tmp_path / "killed", tuner), undisturbed)
 
 
-@pytest.mark.slow(seconds=20)
+@pytest.mark.slow(seconds=10)
 def test_limits_are_kept_and_the_supernet_hands_out_networks_that_take_raw_tables(tmp_path: Path) -> None:
     x, y = people()
     limit = 200

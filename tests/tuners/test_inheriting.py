@@ -14,14 +14,14 @@ from autonas_keras.tasks import ImageClassifier
 from autonas_keras.training import inherit_weights
 from autonas_keras.tuners import TrialTuner
 from autonas_keras.tuners.inheriting import Inheritance
-from tests.tasks.small import TINY, digits
+from tests.tasks.small import ONE_CELL, digits
 from tests.tuners.test_resume import Killed, dies, same
 
 
 def fitted(folder: Path, **settings: Any) -> ImageClassifier:
     x, y = digits(60)
-    settings = {"max_trials": 4, "population_size": 2, "sample_size": 2, "inherit": True, **settings}
-    clf = ImageClassifier(tuner="evolution", space=TINY, seed=0, directory=folder, **settings)
+    settings = {"max_trials": 3, "population_size": 2, "sample_size": 2, "inherit": True, **settings}
+    clf = ImageClassifier(tuner="evolution", space=ONE_CELL, seed=0, directory=folder, **settings)
     clf.fit(x, y, epochs=1, batch_size=16, verbose=0)
     return clf
 
@@ -61,6 +61,7 @@ def test_only_layers_of_the_same_name_and_kernel_inherit() -> None:
         assert all((a == b).all() for a, b in zip(arrays, source.get(name, []), strict=False))
 
 
+@pytest.mark.slow(seconds=10)
 def test_children_take_over_what_agrees_and_a_killed_search_does_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,7 +74,7 @@ def test_children_take_over_what_agrees_and_a_killed_search_does_the_same(
 
     monkeypatch.setattr(Inheritance, "bequeath", bequeath)
     whole = fitted(tmp_path / "whole")
-    assert taken["0"] == taken["1"] == 0 and taken["2"] > 2 and taken["3"] > 2
+    assert taken["0"] == taken["1"] == 0 and taken["2"] > 2
     files = sorted(path.stem for path in (tmp_path / "whole/image_classifier/inherited").iterdir())
     strategy = whole.tuner.oracle.strategy
     assert files == sorted(strategy.alive()) and len(files) == 2

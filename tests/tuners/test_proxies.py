@@ -57,10 +57,8 @@ def test_the_best_on_the_proxy_are_trained_in_full_and_a_kill_changes_nothing(
     assert model.tuner.best_trial.trial_id == board["trial"][0]
     for owner, name, when, after in (
         (trials.TrialTuner, "run_trial", 2, True),
-        (proxies.ProxyTuner, "_train_finalists", 1, False),
         (CHECKPOINT, "on_epoch_end", 2, True),  # in the first full training
         (proxies, "write_atomically", 1, True),  # after it
-        (base, "save_model", 1, False),
     ):
         with monkeypatch.context() as patch:
             dies(patch, owner, name, when, after)
@@ -173,15 +171,15 @@ def test_a_search_says_what_its_proxy_is_worth_when_asked(tmp_path: Path, capsys
     assert len(json.loads((tmp_path / "auto_model" / "proxy.json").read_text())["networks"]) == 3
 
 
-@pytest.mark.slow(seconds=20)
+@pytest.mark.slow(seconds=10)
 def test_candidates_on_a_proxy_share_a_graph_and_cost_what_the_full_network_does(tmp_path: Path) -> None:
-    space = CellSpace(("max_pool_3x3", "skip_connect", "conv_1x1"), nodes=1, cells=4, channels=8)
+    space = CellSpace(("max_pool_3x3", "skip_connect", "conv_1x1"), nodes=1, cells=4, channels=4)
     clf = ank.ImageClassifier(
         tuner="evolution", space=space, proxy=ank.Proxy(epochs=1, data_fraction=0.5, width=0.5, depth=0.5), top_k=1,
-        max_trials=3, seed=0, directory=tmp_path, share_graph=True, stop_below_median=True,
+        max_trials=2, seed=0, directory=tmp_path, share_graph=True, stop_below_median=True,
     )  # fmt: skip
     clf.fit(*digits(60), epochs=2, batch_size=16, verbose=0)
     board = clf.leaderboard()
-    assert board["full_score"].notna().tolist() == [True, False, False]
-    assert len(list(tmp_path.glob("*/trial_*/curves.json"))) == 3
+    assert board["full_score"].notna().tolist() == [True, False]
+    assert len(list(tmp_path.glob("*/trial_*/curves.json"))) == 2
     assert board["params"][0] == model_costs(clf.export_model())["params"]

@@ -21,7 +21,7 @@ from autonas_keras.spaces import Architecture, CellSpace
 from autonas_keras.training import PathModel, ScratchTraining
 from autonas_keras.tuners.network import Plan, train
 from autonas_keras.tuners.scratch import pays, scratch_training, shares
-from tests.tasks.small import TINY, digits
+from tests.tasks.small import ONE_CELL, digits
 
 SPACES = {
     "distinct": CellSpace(("sep_conv_3x3", "skip_connect"), nodes=1, cells=3, channels=2),
@@ -137,7 +137,7 @@ def test_nothing_is_left_over_from_one_training_in_the_next(monkeypatch: pytest.
 def fitted(folder: Path, tuner: str = "random", **settings: Any) -> ank.ImageClassifier:
     x, y = digits(60)
     settings = {"max_trials": 3, "share_graph": True, **settings}
-    clf = ank.ImageClassifier(tuner=tuner, space=TINY, seed=0, directory=folder, **settings)
+    clf = ank.ImageClassifier(tuner=tuner, space=ONE_CELL, seed=0, directory=folder, **settings)
     clf.fit(x, y, epochs=2, batch_size=16, verbose=0)
     return clf
 
@@ -146,13 +146,13 @@ class Killed(BaseException):
     """Stands for a kill: nothing in the package catches it."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """The leaderboard of three trials in one supernet."""
     return fitted(tmp_path_factory.mktemp("shared")).leaderboard()
 
 
-@pytest.mark.slow(seconds=25)
+@pytest.mark.slow(seconds=12)
 def test_a_search_gives_what_stand_alone_networks_give_and_goes_on_after_a_kill(
     shared: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,7 +183,7 @@ def test_a_search_gives_what_stand_alone_networks_give_and_goes_on_after_a_kill(
         )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=12)
 def test_a_trial_that_diverges_fails_and_the_others_do_not(shared: pd.DataFrame, tmp_path: Path) -> None:
     begun = []
 
@@ -198,7 +198,7 @@ def test_a_trial_that_diverges_fails_and_the_others_do_not(shared: pd.DataFrame,
 
     x, y = digits(60)
     clf = ank.ImageClassifier(
-        tuner="random", space=TINY, seed=0, directory=tmp_path, max_trials=3, share_graph=True, objective="val_loss"
+        tuner="random", space=ONE_CELL, seed=0, directory=tmp_path, max_trials=3, share_graph=True, objective="val_loss"
     )
     clf.tuner.oracle.max_retries_per_trial = 0
     clf.fit(x, y, epochs=2, batch_size=16, verbose=0, callbacks=[Diverge()])

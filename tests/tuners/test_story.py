@@ -19,7 +19,7 @@ from autonas_keras.training import checkpoint as checkpoint_module
 from autonas_keras.training import controller_probabilities
 from autonas_keras.tuners import Enas, base, trials
 from autonas_keras.tuners.story import Story, write_controller
-from tests.tasks.small import TINY, digits
+from tests.tasks.small import ONE_CELL, TINY, digits
 from tests.tuners.test_resume import Killed, dies
 
 CHECKPOINT = checkpoint_module.TrainingCheckpoint
@@ -49,7 +49,8 @@ def test_phases_add_up_over_restarts_and_kills(tmp_path: Path) -> None:
 
 def fitted(folder: Path, tuner: str, callbacks: Any = (), **settings: Any) -> ImageClassifier:
     x, y = digits(80)
-    clf = ImageClassifier(tuner=tuner, space=TINY, seed=0, directory=folder, project_name="search", **settings)
+    settings = {"space": ONE_CELL, **settings}
+    clf = ImageClassifier(tuner=tuner, seed=0, directory=folder, project_name="search", **settings)
     clf.fit(x, y, epochs=2, batch_size=16, verbose=0, callbacks=callbacks)
     return clf
 
@@ -61,12 +62,14 @@ def events(folder: Path) -> dict[str, list[str]]:
     return {kind: sorted(found.PluginTagToContent(kind)) for kind in shown}
 
 
+@pytest.mark.slow(seconds=10)
 def test_a_search_by_gradient_is_told_at_every_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, board = tmp_path / "search", TensorBoard(tmp_path / "logs")
+    settings: dict[str, Any] = {"space": TINY, "search_epochs": 3, "warmup_epochs": 0}
     with monkeypatch.context() as patch:
         dies(patch, CHECKPOINT, "on_epoch_end", 2, after=True)
         with pytest.raises(Killed):
-            fitted(tmp_path, "darts", [board], search_epochs=3, warmup_epochs=0)
+            fitted(tmp_path, "darts", [board], **settings)
     # What was written after two epochs, as a report of a search under way reads it.
     story = read_story(folder)
     assert not story.finished and story.found is not None and "epoch 2" in story.found_by
@@ -77,8 +80,8 @@ def test_a_search_by_gradient_is_told_at_every_moment(tmp_path: Path, monkeypatc
     with monkeypatch.context() as patch:
         dies(patch, base, "save_model", 1)
         with pytest.raises(Killed):
-            fitted(tmp_path, "darts", [board], search_epochs=3, warmup_epochs=0)
-    clf = fitted(tmp_path, "darts", [board], search_epochs=3, warmup_epochs=0)
+            fitted(tmp_path, "darts", [board], **settings)
+    clf = fitted(tmp_path, "darts", [board], **settings)
     assert clf.leaderboard()["seconds"][0] >= before
     story = read_story(folder)
     assert story.finished and str(story.found) == str(clf.best_architecture) and not story.problems
@@ -120,13 +123,14 @@ def test_trials_keep_their_curves_and_what_they_took_before_a_kill(
     assert "val_loss" in events(tmp_path / "logs" / "trial_1")["scalars"]
 
 
-@pytest.mark.slow(seconds=25)
+@pytest.mark.slow(seconds=5)
 def test_a_controller_is_told_by_its_probabilities(tmp_path: Path) -> None:
     board = TensorBoard(tmp_path / "logs")
-    clf = fitted(tmp_path, "enas", [board], search_epochs=2, controller_steps=2, samples=3, warmup_epochs=0)
+    few: dict[str, Any] = {"search_cells": 1, "search_epochs": 2, "controller_steps": 2, "samples": 3}
+    clf = fitted(tmp_path, "enas", [board], warmup_epochs=0, **few)
     story = read_story(tmp_path / "search")
     (mixture,) = story.mixtures
-    assert len(mixture.values) == 2 and mixture.rows[0] == "normal/node_2/op_1"
+    assert len(mixture.values) == 2 and mixture.rows[0] == "cell/edge_1_0"
     assert all(sum(row) == pytest.approx(1, abs=1e-3) for row in mixture.values[1])
     assert [len(options) for options in mixture.options] == [len(row) for row in mixture.values[0]]
     assert len(story.candidates) == 3 and story.candidates[0].costs["params"] > 0

@@ -12,22 +12,21 @@ import autonas_keras as ank
 from autonas_keras import tuners
 from autonas_keras.evaluation import space_costs
 from autonas_keras.spaces import JoinedSpace
-from tests.tasks.small import TINY, digits
+from tests.tasks.small import ONE_CELL, digits
 
-NAMES = ("evolution", "genetic", "reinforce", "local_search", "predictor", "epsilon_greedy", "random")
+NAMES = ("evolution", "genetic", "reinforce", "local_search", "predictor", "epsilon_greedy")
+HOSTS = ("greedy", "bayesian")  # AutoKeras's
 
 
 def fitted(folder: Path, tuner: str, **settings: Any) -> ank.ImageClassifier:
     x, y = digits(60)
-    clf = ank.ImageClassifier(tuner=tuner, space=TINY, seed=0, directory=folder, **{"max_trials": 4, **settings})
+    clf = ank.ImageClassifier(tuner=tuner, space=ONE_CELL, seed=0, directory=folder, **{"max_trials": 4, **settings})
     clf.fit(x, y, epochs=1, batch_size=16, verbose=0)
     return clf
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name == "evolution" else pytest.mark.slow) for name in NAMES]
-)
-def test_every_strategy_finds_a_network_by_its_name(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["evolution", pytest.param("predictor", marks=pytest.mark.slow(seconds=5))])
+def test_a_strategy_searches_cells(tmp_path: Path, name: str) -> None:
     trials = 4 if name == "evolution" else 2
     clf = fitted(tmp_path, name, max_trials=trials)
     board = clf.leaderboard()
@@ -36,28 +35,29 @@ def test_every_strategy_finds_a_network_by_its_name(tmp_path: Path, name: str) -
     assert str(clf.best_architecture).replace("\n", "; ") == board["architecture"][0]
     assert clf.predict(digits(60)[0], verbose=0).shape == (60,)
     strategy = clf.tuner.oracle.strategy
-    assert isinstance(strategy.space, JoinedSpace) and TINY in strategy.space.parts.values()
+    assert isinstance(strategy.space, JoinedSpace) and ONE_CELL in strategy.space.parts.values()
 
 
 @pytest.mark.slow
 def test_limits_hold_in_every_trial(tmp_path: Path) -> None:
-    params = [space_costs(TINY, architecture, (8, 8, 1), 10)["params"] for architecture in TINY.enumerate()]
+    params = [space_costs(ONE_CELL, architecture, (8, 8, 1), 10)["params"] for architecture in ONE_CELL.enumerate()]
     limit = int(np.median(params))
     assert max(params) > limit
     board = fitted(tmp_path, "evolution", max_trials=3, limits={"params": limit}).leaderboard()
     assert len(board) == 3 and (board["params"] <= limit).all()
 
 
-@pytest.mark.slow
-def test_blocks_of_autokeras_are_searched_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [*NAMES, *HOSTS])
+def test_every_strategy_searches_blocks_of_autokeras_by_its_name(tmp_path: Path, name: str) -> None:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((60, 5)).astype("float32")
     node = ank.Input()
-    outputs = ank.RegressionHead(dropout=0)(ank.DenseBlock()(node))
-    model = ank.AutoModel(node, outputs, tuner="evolution", max_trials=4, seed=0, directory=tmp_path)
+    outputs = ank.RegressionHead(dropout=0)(ank.DenseBlock(use_batchnorm=False)(node))
+    model = ank.AutoModel(node, outputs, tuner=name, max_trials=3, seed=0, directory=tmp_path)
     model.fit(x, x.sum(1), epochs=1, verbose=0)
     tried = [tuple(sorted(t.hyperparameters.values.items())) for t in model.tuner.oracle.trials.values()]
-    assert len(set(tried)) == len(tried) == 4
+    assert len(set(tried)) == len(tried) == 3
+    assert list(model.leaderboard()["status"]) == ["COMPLETED"] * 3
     assert model.export_model().predict(x, verbose=0).shape == (60, 1)
 
 

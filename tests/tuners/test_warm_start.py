@@ -14,14 +14,14 @@ from autonas_keras.spaces import CellSpace
 from autonas_keras.tasks import ImageClassifier
 from autonas_keras.tuners import TrialTuner
 from autonas_keras.tuners.warm_start import KEPT, WEIGHTS
-from tests.tasks.small import TINY, digits
+from tests.tasks.small import ONE_CELL, digits
 from tests.tuners.test_resume import Killed, dies, same
 
-TWICE = TINY.resized(2, 4)  # the same decisions in a wider network
+TWICE = ONE_CELL.resized(2, 4)  # the same decisions in a wider network
 
 
 def made(folder: Path, name: str, tuner: str = "evolution", **settings: Any) -> ImageClassifier:
-    settings = {"space": TINY, "max_trials": 3, **settings}
+    settings = {"space": ONE_CELL, "max_trials": 3, **settings}
     return ImageClassifier(tuner=tuner, seed=0, directory=folder, project_name=name, **settings)
 
 
@@ -32,7 +32,7 @@ def fitted(folder: Path, name: str, tuner: str = "evolution", classes: int = 10,
     return clf
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the search "evolution", read by all tests and changed by none."""
     folder = tmp_path_factory.mktemp("earlier")
@@ -112,15 +112,16 @@ def test_folders_that_hold_no_such_search_are_refused_by_name(tmp_path: Path, ea
 
 
 def test_another_space_is_refused_before_anything_is_trained(tmp_path: Path, earlier: Path) -> None:
-    other = CellSpace(operations=("max_pool_3x3", "skip_connect", "conv_3x3"), nodes=1, cells=2, channels=2)
-    with pytest.raises(ValueError, match="on the same space, with '.*op_1' of .*conv_3x3"):
+    operations = ("max_pool_3x3", "skip_connect", "conv_3x3")
+    other = CellSpace(operations, nodes=2, cells=1, channels=2, topology="dense")
+    with pytest.raises(ValueError, match="on the same space, with '.*edge_1_0' of .*conv_3x3"):
         fitted(tmp_path, "later", space=other, warm_start=earlier)
     assert not list((tmp_path / "later").glob("trial_*"))
 
 
-@pytest.mark.slow(seconds=25)
+@pytest.mark.slow(seconds=8)
 def test_supernets_begin_with_the_earlier_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings: dict[str, Any] = {"space": TINY.resized(3, 2), "search_epochs": 1, "max_trials": 1}
+    settings: dict[str, Any] = {"search_cells": 1, "search_epochs": 1, "max_trials": 1}
     few = {"evaluations": 2, "population_size": 2}
     first = fitted(tmp_path, "first", "spos", **settings, **few)
     weights = {w.path: w.numpy() for w in first.tuner.shared_weights().model.supernets[0].trainable_weights}

@@ -19,7 +19,7 @@ from autokeras.tuners import RandomSearch
 from autonas_keras import oracles
 from autonas_keras.oracles.worker import Client
 from autonas_keras.tasks import ImageClassifier
-from tests.tasks.small import TINY, digits
+from tests.tasks.small import ONE_CELL, digits
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -68,19 +68,21 @@ def test_a_search_that_cannot_be_shared_is_the_chiefs(
     worker = threading.Thread(target=poll, daemon=True)
     worker.start()
     x, y = digits(80)
-    chief = ImageClassifier(space=TINY, search_epochs=1, directory=tmp_path)
+    chief = ImageClassifier(space=ONE_CELL, search_cells=1, search_epochs=1, directory=tmp_path)
     chief.fit(x, y, epochs=1, batch_size=16, verbose=0)
     worker.join(10)
     assert "IDLE" in told and told[-1] == "STOPPED"
     # A worker that comes later, and did not know the seed, finds the work done.
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "two")
-    late = ImageClassifier(space=TINY, search_epochs=1, directory=tmp_path)
+    late = ImageClassifier(space=ONE_CELL, search_cells=1, search_epochs=1, directory=tmp_path)
     assert len(late.fit(x, y, epochs=1, batch_size=16, verbose=0).epoch) == 1
     assert late.best_architecture == chief.best_architecture
     for ours, theirs in zip(late.export_model().get_weights(), chief.export_model().get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     with pytest.raises(ValueError, match="fit.batch_size = 16, got 8"):
-        ImageClassifier(space=TINY, search_epochs=1, directory=tmp_path).fit(x, y, epochs=1, batch_size=8, verbose=0)
+        ImageClassifier(space=ONE_CELL, search_cells=1, search_epochs=1, directory=tmp_path).fit(
+            x, y, epochs=1, batch_size=8, verbose=0
+        )
 
 
 @pytest.fixture
@@ -100,7 +102,7 @@ def test_a_worker_changes_nothing_and_trusts_no_old_search(tmp_path: Path, worke
     (folder / "oracle.json").write_text("{}")
     (folder / "tuner0.json").write_text('{"finished": ' + ("true}" if overwrite else "false}"))
     before = files(tmp_path)
-    clf: Any = ImageClassifier(tuner="random", space=TINY, directory=tmp_path, overwrite=overwrite)
+    clf: Any = ImageClassifier(tuner="random", space=ONE_CELL, directory=tmp_path, overwrite=overwrite)
     with pytest.raises(RuntimeError, match="Expected a chief that answers at 127"):
         clf.fit(*digits(80), verbose=0)
     assert files(tmp_path) == before
