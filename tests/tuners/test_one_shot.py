@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +13,35 @@ import pandas as pd
 import pytest
 
 from autonas_keras import tuners
-from autonas_keras.evaluation import SharedWeights
+from autonas_keras.evaluation import SharedWeights, space_costs
 from autonas_keras.spaces import CellSpace, ChainSpace, JoinedSpace
 from autonas_keras.tasks import ImageClassifier
 from autonas_keras.training import checkpoint
 from autonas_keras.tuners import one_shot, supernet
-from tests.tasks.small import TINY, digits
+from tests.tasks.small import ONE_CELL, TINY, digits
 from tests.tuners.test_resume import Killed, dies, same
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "spos": {"evaluations": 12, "population_size": 4},
+    "spos": {"evaluations": 6, "population_size": 4},
     "enas": {"controller_steps": 4, "samples": 6, "warmup_epochs": 1},
 }
 CHECKPOINT = checkpoint.TrainingCheckpoint
-# After the controller has learnt and before the weights are kept, and so on.
-DEATHS: dict[str, tuple[Any, str, int, bool]] = {
-    "before an epoch of the weights is kept": (CHECKPOINT, "on_epoch_end", 2, False),
-    "after an epoch": (CHECKPOINT, "on_epoch_end", 1, True),
-    "while architectures are judged": (SharedWeights, "score", 3, False),
-    "before what was found is written": (supernet, "write_atomically", 1, False),
+LIMIT = 60  # parameters; most networks have more
+DEATHS: dict[str, dict[str, tuple[Any, str, int, bool]]] = {
+    "spos": {
+        "after an epoch": (CHECKPOINT, "on_epoch_end", 1, True),
+        "while architectures are judged": (SharedWeights, "score", 3, False),
+    },
+    "enas": {
+        "when the controller has learnt, before the weights are kept": (CHECKPOINT, "on_epoch_end", 2, False),
+        "before what was found is written": (supernet, "write_atomically", 1, False),
+    },
 }
 
 
 def fitted(folder: Path, tuner: str, **options: Any) -> ImageClassifier:
     x, y = digits(80)
-    settings = {"space": TINY, "seed": 0, "search_epochs": 4, **SETTINGS[tuner], **options}
+    settings = {"space": ONE_CELL, "search_cells": 1, "seed": 0, "search_epochs": 3, **SETTINGS[tuner], **options}
     clf = ImageClassifier(tuner=tuner, directory=folder, **settings)
     clf.fit(x, y, epochs=1, batch_size=16, verbose=0)
     return clf
@@ -45,50 +51,61 @@ def judged(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "image_classifier" / "search" / "inherited.csv")
 
 
-@pytest.mark.slow(seconds=40)
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[ImageClassifier, Path]]:
+    """The search of a tuner within a limit that never died, and its folder."""
+
+    @cache
+    def of(tuner: str) -> tuple[ImageClassifier, Path]:
+        folder = tmp_path_factory.mktemp(tuner)
+        return fitted(folder, tuner, limits={"params": LIMIT}), folder
+
+    return of
+
+
+@pytest.mark.slow(seconds=15)
 @pytest.mark.parametrize("tuner", SETTINGS)
 def test_a_search_that_dies_anywhere_ends_as_one_that_never_did(
-    tuner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tuner: str, undisturbed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    undisturbed = fitted(tmp_path / "undisturbed", tuner)
-    for owner, name, when, after in DEATHS.values():
+    whole, folder = undisturbed(tuner)
+    for owner, name, when, after in DEATHS[tuner].values():
         with monkeypatch.context() as patch:
             dies(patch, owner, name, when, after)
             with pytest.raises(Killed):
-                fitted(tmp_path / "killed", tuner)
-    same(fitted(tmp_path / "killed", tuner), undisturbed)
-    assert judged(tmp_path / "killed").equals(judged(tmp_path / "undisturbed"))
+                fitted(tmp_path, tuner, limits={"params": LIMIT})
+    same(fitted(tmp_path, tuner, limits={"params": LIMIT}), whole)
+    assert judged(tmp_path).equals(judged(folder))
 
 
+@pytest.mark.slow(seconds=15)
+@pytest.mark.parametrize("tuner", SETTINGS)
+def test_every_architecture_that_is_judged_keeps_the_limits(tuner: str, undisturbed: Any) -> None:
+    clf, folder = undisturbed(tuner)
+    points = [ONE_CELL.parse(text) for text in judged(folder)["architecture"]]
+    found = [space_costs(ONE_CELL, point, (8, 8, 1), 10)["params"] for point in points]
+    assert len(points) > 2 and max(found) <= LIMIT
+    assert max(space_costs(ONE_CELL, point, (8, 8, 1), 10)["params"] for point in ONE_CELL.enumerate()) > LIMIT
+    assert clf.leaderboard()["params"][0] <= LIMIT
+
+
+@pytest.mark.slow(seconds=10)
 def test_of_several_finalists_a_short_training_decides_after_a_kill_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = {"search_epochs": 1, "finalists": 3, "contest_epochs": 1, "objective": "val_accuracy"}
+    options = {"search_epochs": 1, "finalists": 2, "contest_epochs": 1, "objective": "val_accuracy"}
     with monkeypatch.context() as patch:
-        dies(patch, one_shot, "write_atomically", 3, False)
+        dies(patch, one_shot, "write_atomically", 2, False)
         with pytest.raises(Killed):
             fitted(tmp_path, "spos", **options)
     clf = fitted(tmp_path, "spos", **options)
     table = judged(tmp_path).sort_values("score", ascending=False, kind="stable")
     folder = tmp_path / "image_classifier" / "search"
-    reached = [json.loads((folder / f"finalist_{i}" / "metrics.json").read_text())["val_accuracy"] for i in range(3)]
-    assert not (folder / "finalist_3").exists()
+    reached = [json.loads((folder / f"finalist_{i}" / "metrics.json").read_text())["val_accuracy"] for i in range(2)]
+    assert not (folder / "finalist_2").exists()
     winner = table["architecture"].iloc[int(np.argmax(reached))]
     assert str(clf.best_architecture) == winner
     assert clf.leaderboard()["score"][0] == max(reached)
-
-
-@pytest.mark.parametrize("tuner", SETTINGS)
-def test_every_architecture_that_is_judged_keeps_the_limits(tuner: str, tmp_path: Path) -> None:
-    limit = 700
-    clf = fitted(tmp_path, tuner, limits={"params": limit}, search_epochs=1)
-    costs = clf.tuner.costs
-    points = [TINY.parse(text) for text in judged(tmp_path)["architecture"]]
-    block = clf.tuner.graph.searched[0].name
-    assert points and all(
-        costs.of({f"{block}/{name}": option for name, option in point.items()})["params"] <= limit for point in points
-    )
-    assert clf.leaderboard()["params"][0] <= limit
 
 
 def test_the_rate_is_one_that_the_space_bears() -> None:
