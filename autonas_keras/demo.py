@@ -86,8 +86,8 @@ def searched(digits: Digits, seed: int, folder: Path, verbose: int = 0, quick: b
 
     A search that was broken off goes on where it was. A quick one has a smaller space and fewer epochs.
     """
-    space = ank.spaces.CellSpace(nodes=2, cells=3, channels=8) if quick else None
-    method = ank.tuners.Darts(search_epochs=2 if quick else None)
+    space = ank.spaces.CellSpace(nodes=1, cells=3, channels=8) if quick else None
+    method = ank.tuners.Darts(search_epochs=1 if quick else None)
     clf = ank.ImageClassifier(tuner=method, space=space, directory=folder, project_name="search", seed=seed)
     clf.fit(digits.x_train, digits.y_train, batch_size=64, epochs=10 if quick else 30, verbose=verbose)
     model = clf.export_model()

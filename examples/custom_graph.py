@@ -22,7 +22,10 @@ def main(quick: bool) -> None:
     # The second input: how much ink stands in each row and column.
     ink = np.concatenate([digits.images.sum(1), digits.images.sum(2)], axis=1).astype("float32")
 
-    space = ank.spaces.CellSpace(nodes=1 if quick else 2, cells=2 if quick else 3, channels=4 if quick else 8)
+    operations = ("sep_conv_3x3", "max_pool_3x3", "skip_connect")
+    space = ank.spaces.CellSpace(
+        operations, nodes=1 if quick else 2, cells=1 if quick else 3, channels=4 if quick else 8
+    )
     image, numbers = ank.ImageInput(), ank.Input()
     searched = ank.CellBlock(space=space)(ank.Normalization()(image))
     dense = ank.DenseBlock()(ank.Normalization()(numbers))

@@ -34,6 +34,7 @@ def main() -> None:
     if options.quick:
         x_train, y_train = x_train[:200], y_train[:200]
 
+    cells = CELLS.resized(cells=1) if options.quick else CELLS
     # Methods that share weights train one supernet for some epochs; the others train one network a trial.
     if options.tuner in SHARED:
         budget: dict[str, Any] = {"search_epochs": 2 if options.quick else 30}
@@ -43,7 +44,7 @@ def main() -> None:
         budget = {"max_trials": 2 if options.quick else 12}
     clf = ank.ImageClassifier(
         tuner=options.tuner,
-        space=MOBILE if options.tuner in ELASTIC else CELLS,
+        space=MOBILE if options.tuner in ELASTIC else cells,
         directory="runs",
         project_name=f"digits_{options.tuner}",
         seed=0,

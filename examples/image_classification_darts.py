@@ -28,7 +28,9 @@ def main(quick: bool) -> None:
     )
 
     settings: dict[str, Any] = (
-        {"search_epochs": 1, "space": ank.spaces.CellSpace(nodes=1, cells=2, channels=4)} if quick else {}
+        {"search_epochs": 1, "search_cells": 1, "space": ank.spaces.CellSpace.nasbench201(nodes=2, cells=1, channels=4)}
+        if quick
+        else {}
     )
     clf = ank.ImageClassifier(tuner="darts", directory=FOLDER, project_name="digits", seed=0, **settings)
     clf.fit(x_train, y_train, epochs=2 if quick else None)

@@ -1,7 +1,8 @@
 """Search with cheaper candidates: a proxy that is validated first, the best in full; then successive halving.
 
-python examples/proxies.py          # 20 architectures each, on the digits of scikit-learn
-python examples/proxies.py 3 2      # 3 architectures, full trainings of 2 epochs: only to see it run
+    python examples/proxies.py [--quick]
+
+Twenty architectures each, on the digits of scikit-learn; with --quick two small ones, only to see it run.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ from sklearn.model_selection import train_test_split
 
 import autonas_keras as ank
 
+QUICK = "--quick" in sys.argv[1:]
 SPACE = ank.spaces.CellSpace(
-    operations=("conv_3x3", "conv_1x1", "max_pool_3x3", "skip_connect"), nodes=2, cells=3, channels=16
+    operations=("conv_3x3", "conv_1x1", "max_pool_3x3", "skip_connect"),
+    nodes=1 if QUICK else 2,
+    cells=1 if QUICK else 3,
+    channels=4 if QUICK else 16,
 )
 
 
@@ -26,9 +31,13 @@ def task(name: str, **settings: Any) -> ank.ImageClassifier:
     )
 
 
-def main(trials: int = 20, epochs: int = 15) -> None:
+def main() -> None:
+    trials, epochs = (2, 2) if QUICK else (20, 15)
     digits = load_digits()
-    x, x_test, y, y_test = train_test_split(digits.images.astype("float32"), digits.target, random_state=0)
+    count = 120 if QUICK else len(digits.target)
+    x, x_test, y, y_test = train_test_split(
+        digits.images[:count].astype("float32"), digits.target[:count], random_state=0
+    )
     columns = ["score", "full_score", "params", "seconds", "full_seconds"]
 
     # A fifth of the epochs on half of the images, in networks of half the width: is the order still the same?
@@ -53,4 +62,4 @@ def main(trials: int = 20, epochs: int = 15) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

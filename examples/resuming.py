@@ -25,7 +25,9 @@ def search(project: str) -> ank.ImageClassifier:
     """The call; it does not say whether it is the first."""
     digits = load_digits()
     count = 60 if QUICK else len(digits.target)
-    space = ank.spaces.CellSpace(("sep_conv_3x3", "max_pool_3x3", "skip_connect"), nodes=1, cells=2, channels=4)
+    space = ank.spaces.CellSpace(
+        ("sep_conv_3x3", "max_pool_3x3", "skip_connect"), nodes=1, cells=1 if QUICK else 2, channels=4
+    )
     clf = ank.ImageClassifier(
         tuner="evolution", space=space, max_trials=TRIALS, directory="runs", project_name=project, seed=0
     )

@@ -29,10 +29,10 @@ def main(quick: bool) -> None:
     count = 60 if quick else len(digits.target)
     x, y = digits.images[:count].astype("float32"), digits.target[:count]
     operations = ("max_pool_3x3", "skip_connect", "sep_conv_3x3")
-    space = ank.spaces.CellSpace(operations, nodes=1 if quick else 2, cells=2 if quick else 3, channels=8)
+    space = ank.spaces.CellSpace(operations, nodes=1 if quick else 2, cells=1 if quick else 3, channels=8)
     rounds: dict[str, Any] = {"repeats": 1, "calibrate": 0, "compare": 0} if quick else {}
 
-    for device, conditions in DEVICES.items():
+    for device, conditions in list(DEVICES.items())[: 2 if quick else None]:
         table = ank.LatencyTable.measure(space, (8, 8, 1), classes=10, **conditions, **rounds, verbose=0)
         table.save(f"{device}.csv")
         drawn = [space.sample(np.random.default_rng(seed)) for seed in range(50)]

@@ -51,7 +51,7 @@ def test_wrong_commands_end_before_any_work(arguments: list[str]) -> None:
     assert end.value.code == 2
 
 
-@pytest.mark.slow(seconds=45)
+@pytest.mark.slow(seconds=30)
 def test_the_demo_leaves_what_it_promises(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "autonas_keras", "demo", "--quick", "--directory", str(tmp_path)],

@@ -17,13 +17,11 @@ EXAMPLES = ROOT / "examples"
 PROGRAMS = sorted(path.name for path in EXAMPLES.glob("*.py"))
 # The others take --quick.
 BUDGETS = {
-    "proxies.py": ["3", "1"],
     "structured_data.py": ["--trials", "1", "--epochs", "1"],
-    "time_limit.py": ["20"],
+    "time_limit.py": ["8"],
 }
-UNTOLD = {*BUDGETS, "text_classification.py"}  # what they showed is not written in them yet
+UNTOLD = {*BUDGETS, "proxies.py", "text_classification.py"}  # what they showed is not written in them yet
 ALONE = {"several_workers.py", "resuming.py"}  # they start processes that run the same file
-SEARCHED = [["image_classification.py", "--tuner", name] for name in ("spos", "bignas", "reinforce")]
 
 
 def run(arguments: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,18 +56,18 @@ def test_an_example_is_listed(name: str) -> None:
 SLOW = [name for name in PROGRAMS if name not in ("nasbench.py", "custom_space.py", "strategies_on_a_table.py")]
 
 
-@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Expected a time_limit for an epoch")  # on a busy machine
+@pytest.mark.slow(seconds=10)
 @pytest.mark.parametrize("name", SLOW)
 def test_an_example_that_trains_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run([name], tmp_path, monkeypatch)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("arguments", SEARCHED, ids=lambda arguments: arguments[-1])
-def test_image_classification_takes_other_methods(
-    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.slow(seconds=10)
+def test_image_classification_takes_a_method_with_mobile_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(arguments, tmp_path, monkeypatch)
+    run(["image_classification.py", "--tuner", "bignas"], tmp_path, monkeypatch)
 
 
 def test_a_space_is_asked_and_drawn(
