@@ -15,12 +15,12 @@ from autonas_keras.strategies import rank_vote
 from autonas_keras.tasks import ImageClassifier
 from autonas_keras.tuners import get_method
 from autonas_keras.tuners import zero_cost as zero_cost_module
-from tests.tasks.small import TINY, digits
+from tests.tasks.small import ONE_CELL, TINY, digits
 
 
 def fitted(folder: Path, tuner: str, **settings: Any) -> ImageClassifier:
     x, y = digits(60)
-    clf = ImageClassifier(tuner=tuner, space=TINY, seed=0, directory=folder, **settings)
+    clf = ImageClassifier(tuner=tuner, seed=0, directory=folder, **{"space": ONE_CELL, **settings})
     clf.fit(x, y, epochs=1, batch_size=16, verbose=0)
     return clf
 
@@ -44,10 +44,10 @@ def test_the_first_trials_are_those_that_the_proxies_rank_first(
     assert len(asked) == 4
 
 
-@pytest.mark.slow(seconds=15)
+@pytest.mark.slow(seconds=5)
 @pytest.mark.parametrize(
     ("tuner", "settings"),
-    [("evolution", {"children": 2}), ("predictor", {"screen": 0.3}), ("predictor", {"features": True})],
+    [("evolution", {"children": 2, "space": TINY}), ("predictor", {"screen": 0.3, "features": True})],
 )
 def test_proxies_guide_mutations_and_predictors(tmp_path: Path, tuner: str, settings: dict[str, Any]) -> None:
     few: dict[str, Any] = (
