@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import autokeras
 import numpy as np
@@ -12,19 +13,19 @@ import pytest
 import autonas_keras.blocks as ank
 from autonas_keras.spaces import CellSpace
 from autonas_keras.tasks import AutoModel
-from tests.tasks.small import TINY, digits
+from tests.tasks.small import ONE_CELL, digits
 
 DENSE = CellSpace(operations=("none", "skip_connect", "conv_1x1"), nodes=2, cells=2, channels=2, topology="dense")
 
 
 def test_an_image_and_a_table_into_one_head(tmp_path: Path) -> None:
     image, table = ank.ImageInput(), ank.StructuredDataInput()
-    a = ank.CellBlock(TINY)(ank.Normalization()(image))
+    a = ank.CellBlock(ONE_CELL)(ank.Normalization()(image))
     b = ank.DenseBlock(num_layers=1, dropout=0.0, use_batchnorm=False)(ank.Normalization()(table))
     out = ank.ClassificationHead()(ank.Merge()([a, b]))
     x, y = digits(60)
     frame = pd.DataFrame({"mean": x.mean(axis=(1, 2)), "zero": 0.0})
-    model = AutoModel([image, table], out, directory=tmp_path, seed=0, search_epochs=1)
+    model = AutoModel([image, table], out, directory=tmp_path, seed=0, search_epochs=1, search_cells=1)
     model.fit([x, frame], y, epochs=1, verbose=0)
     assert model.predict([x, frame], verbose=0).shape == y.shape
     assert model.predict({"image": x, "table": frame}, verbose=0).dtype == y.dtype
@@ -44,13 +45,14 @@ def test_two_searched_blocks_and_two_heads(tmp_path: Path) -> None:
     image = ank.ImageInput()
     pooled = [
         ank.SpatialReduction("global_avg")(block(image))
-        for block in (ank.CellBlock(TINY), ank.CellBlock(DENSE, name="second"))
+        for block in (ank.CellBlock(ONE_CELL), ank.CellBlock(DENSE, name="second"))
     ]
     merged = ank.Merge("concatenate")(pooled)
     heads = [ank.ClassificationHead(name="digit")(merged), ank.RegressionHead(name="ink")(merged)]
     x, y = digits(60)
     ink = x.sum(axis=(1, 2))
-    model = AutoModel(image, heads, directory=tmp_path, seed=0, search_epochs=1, limits={"params": 1500})
+    settings: dict[str, Any] = {"search_epochs": 1, "search_cells": 1, "limits": {"params": 1500}}
+    model = AutoModel(image, heads, directory=tmp_path, seed=0, **settings)
     history = model.fit(x, [y, ink], epochs=1, validation_data=(x, [y, ink]), verbose=0)
     assert {"val_digit_accuracy", "val_ink_loss"} <= set(history.history)
     labels, numbers = model.predict(x, verbose=0)
@@ -58,16 +60,15 @@ def test_two_searched_blocks_and_two_heads(tmp_path: Path) -> None:
     result = model.evaluate(x, [y, ink], verbose=0, return_dict=True)
     assert result["digit_accuracy"] == pytest.approx((labels == y).mean())
     assert set(model.best_architecture.scope("second")) == {choice.name for choice, _ in DENSE.walk()}
-    assert model.best_architecture.scope("cell_block_1", TINY) in TINY
+    assert model.best_architecture.scope("cell_block_1", ONE_CELL) in ONE_CELL
     assert model.leaderboard().params[0] <= 1500
     model.plot_architecture(tmp_path / "cells.png")
 
 
 def test_heads_and_inputs_of_autokeras_alone(tmp_path: Path) -> None:
     x, y = digits(60)
-    model = AutoModel(
-        autokeras.ImageInput(), autokeras.ClassificationHead(), space=TINY, directory=tmp_path, seed=0, search_epochs=1
-    )
+    settings: dict[str, Any] = {"space": ONE_CELL, "search_cells": 1, "search_epochs": 1}
+    model = AutoModel(autokeras.ImageInput(), autokeras.ClassificationHead(), directory=tmp_path, seed=0, **settings)
     model.fit(x, y, epochs=1, verbose=0)
     assert model.predict(x, verbose=0).dtype == y.dtype
     assert {type(layer).__module__.split(".")[0] for layer in model.export_model().layers} == {"keras"}
