@@ -18,12 +18,12 @@ from autonas_keras import tuners
 from autonas_keras.blocks import IMAGES
 from autonas_keras.spaces import Architecture
 from autonas_keras.tasks import ImageClassifier, ImageRegressor
-from tests.tasks.small import SPACE, TINY, digits, latency_table
+from tests.tasks.small import ONE_CELL, SPACE, TINY, digits, latency_table
 
-QUICK: dict[str, Any] = {"space": TINY, "seed": 0, "search_epochs": 1}
+QUICK: dict[str, Any] = {"space": ONE_CELL, "seed": 0, "search_epochs": 1, "search_cells": 1}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[ImageClassifier, Path]:
     """A classifier of digits with labels of one byte, fitted."""
     folder = tmp_path_factory.mktemp("found")
@@ -187,7 +187,7 @@ def test_options_of_darts_run_to_the_end(settings: dict[str, Any], tmp_path: Pat
     x, y = digits(60)
     clf = ImageClassifier(directory=tmp_path, **{**QUICK, "search_epochs": 2, "warmup_epochs": 0, **settings})
     clf.fit(x, y, epochs=1, verbose=0)
-    assert clf.best_architecture in TINY and clf.predict(x, verbose=0).shape == y.shape
+    assert clf.best_architecture in ONE_CELL and clf.predict(x, verbose=0).shape == y.shape
 
 
 @pytest.mark.slow(seconds=50)
@@ -198,7 +198,7 @@ def test_memory_stays_flat_over_searches(tmp_path: Path) -> None:
     x, y = digits(60)
     pages = []
     for i in range(10):
-        clf = ImageClassifier(directory=tmp_path, project_name=f"search_{i}", **QUICK)
+        clf = ImageClassifier(directory=tmp_path, project_name=f"search_{i}", space=TINY, seed=0, search_epochs=1)
         clf.fit(x, y, epochs=1, verbose=0)
         del clf
         gc.collect()
@@ -212,13 +212,10 @@ TARGETS = {
     "strings": lambda y: np.array([f"digit {v}" for v in y]),
     "booleans of a series": lambda y: pd.Series(y > 4),
     "one-hot": lambda y: np.eye(10, dtype="float32")[y],
-    "list": lambda y: y.tolist(),
 }
 
 
-@pytest.mark.parametrize(
-    "make", [pytest.param(make, id=name, marks=[pytest.mark.slow] * (name == "list")) for name, make in TARGETS.items()]
-)
+@pytest.mark.parametrize("make", TARGETS.values(), ids=TARGETS)
 def test_targets_of_every_kind(make: Any, tmp_path: Path) -> None:
     x, y = digits(80)
     target = make(y)
@@ -258,7 +255,7 @@ def test_a_dataset_and_colour_images_of_odd_size(tmp_path: Path) -> None:
 def test_a_regressor_works_in_the_units_of_its_targets(tmp_path: Path) -> None:
     x, _ = digits(100)
     target = (x.mean(axis=(1, 2)) * 1e5 + 3e6).astype("float64")
-    reg = ImageRegressor(directory=tmp_path, **QUICK)
+    reg = ImageRegressor(directory=tmp_path, **{"space": TINY, "seed": 0, "search_epochs": 1})
     reg.fit(x, target, epochs=15, batch_size=16, verbose=0)
     predicted = reg.predict(x, verbose=0)
     assert predicted.shape == target.shape and predicted.dtype == np.float64
@@ -267,19 +264,16 @@ def test_a_regressor_works_in_the_units_of_its_targets(tmp_path: Path) -> None:
     assert error < 0.5 * target.var()
 
 
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("greedy", "bayesian", "hyperband")]
-
-
-@pytest.mark.parametrize("name", ["random", *SLOW])
+@pytest.mark.parametrize("name", ["random", "hyperband"])
 def test_methods_of_autokeras_work_on_our_spaces(name: str, tmp_path: Path) -> None:
     x, y = digits(60)
     settings = {"max_epochs": 3} if name == "hyperband" else {}
     trials = 2 if name == "random" else 1
-    times = latency_table(TINY, (8, 8, 1), 10)
-    limits = {"params": 100_000, "latency_ms": float(np.median([times.latency_ms(a) for a in TINY.enumerate()]))}
+    times = latency_table(ONE_CELL, (8, 8, 1), 10)
+    limits = {"params": 100_000, "latency_ms": float(np.median([times.latency_ms(a) for a in ONE_CELL.enumerate()]))}
     clf = ImageClassifier(
         tuner=name,
-        space=TINY,
+        space=ONE_CELL,
         seed=0,
         directory=tmp_path,
         max_trials=trials,
@@ -291,7 +285,7 @@ def test_methods_of_autokeras_work_on_our_spaces(name: str, tmp_path: Path) -> N
     table = clf.leaderboard()
     assert table.status.tolist() == ["COMPLETED"] * trials and table.val_loss.is_monotonic_increasing
     assert clf.predict(x, verbose=0).shape == y.shape
-    assert clf.best_architecture in TINY
+    assert clf.best_architecture in ONE_CELL
     assert times.latency_ms(clf.best_architecture) <= limits["latency_ms"]
 
 
@@ -313,7 +307,7 @@ def test_a_foreign_tuner_class_is_used(tmp_path: Path) -> None:
     from autokeras import RandomSearch
 
     x, y = digits(60)
-    clf = ImageClassifier(tuner=RandomSearch, space=TINY, max_trials=1, directory=tmp_path, seed=0)
+    clf = ImageClassifier(tuner=RandomSearch, space=ONE_CELL, max_trials=1, directory=tmp_path, seed=0)
     clf.fit(x, y, epochs=1, verbose=0)
     assert clf.predict(x, verbose=0).dtype == y.dtype
     assert isinstance(clf.export_model(), keras.Model)
