@@ -24,7 +24,7 @@ BAD = ["a bad film", "boring and slow", "I hated it!", "no fun at all", "bad, ba
 X, Y = (GOOD + BAD) * 8, (["yes"] * 5 + ["no"] * 5) * 8
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[TextClassifier, Path]:
     folder = tmp_path_factory.mktemp("found")
     clf = TextClassifier(tuner="random", max_trials=2, space=SPACE, seed=1, directory=folder)
@@ -102,7 +102,6 @@ def test_a_regressor_and_a_block_in_a_graph_read_texts(tmp_path: Path) -> None:
     [
         ("darts", {}),
         ("spos", {"evaluations": 4, "population_size": 2}),
-        ("enas", {"controller_steps": 2, "samples": 2}),
     ],
 )
 @pytest.mark.slow(seconds=10)
