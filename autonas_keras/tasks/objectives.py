@@ -55,7 +55,7 @@ def directed(objective: Any, heads: Sequence[Any]) -> Any:
         return objective
     name = objective.removeprefix("val_")
     if len(heads) == 1 and name != "loss":
-        known = OF_CLASSES if isinstance(heads[0], host.ClassificationHead) else OF_NUMBERS
+        known = metrics_of(heads[0])
         if name in known and name not in map(metric_name, heads[0].metrics or ()):
             heads[0].metrics = [*(heads[0].metrics or ()), known[name]()]
     for head in heads:
@@ -63,6 +63,11 @@ def directed(objective: Any, heads: Sequence[Any]) -> Any:
             if name == (metric_name(metric) if len(heads) == 1 else f"{head.name}_{metric_name(metric)}"):
                 return keras_tuner.Objective(objective, _direction(objective, metric))
     return objective
+
+
+def metrics_of(head: Any) -> dict[str, Callable[[], keras.metrics.Metric]]:
+    """The metrics that a head can report because the objective names them."""
+    return OF_CLASSES if isinstance(head, host.ClassificationHead) else OF_NUMBERS
 
 
 def metric_name(metric: Any) -> str:

@@ -7,6 +7,7 @@ import keras_tuner
 import pytest
 
 from autonas_keras.blocks import ClassificationHead, RegressionHead
+from autonas_keras.tasks.facts import check_objective
 from autonas_keras.tasks.objectives import directed
 
 
@@ -51,3 +52,13 @@ def test_what_is_not_known_stays_or_is_refused() -> None:
 
     with pytest.raises(ValueError, match="an objective with a direction .* got 'val_mine'"):
         directed("val_mine", [ClassificationHead(metrics=[mine])])
+
+
+@pytest.mark.parametrize(
+    ("head", "objective", "hint"),
+    [(ClassificationHead, "val_f1", "val_f1_score"), (ClassificationHead, "AUC", "val_auc"),
+     (RegressionHead, "val_r2", "val_r2_score")],
+)  # fmt: skip
+def test_a_name_that_is_nearly_one_is_told_what_it_could_be(head: type, objective: str, hint: str) -> None:
+    with pytest.raises(ValueError, match=f"got '{objective}'; (did you mean|known are) .*{hint}"):
+        check_objective(objective, [head()])
