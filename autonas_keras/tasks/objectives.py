@@ -57,12 +57,26 @@ def directed(objective: Any, heads: Sequence[Any]) -> Any:
     if len(heads) == 1 and name != "loss":
         known = metrics_of(heads[0])
         if name in known and name not in map(metric_name, heads[0].metrics or ()):
-            heads[0].metrics = [*(heads[0].metrics or ()), known[name]()]
+            heads[0].asked_metric = known[name]()
+            heads[0].metrics = [*(heads[0].metrics or ()), heads[0].asked_metric]
     for head in heads:
         for metric in head.metrics or ():
             if name == (metric_name(metric) if len(heads) == 1 else f"{head.name}_{metric_name(metric)}"):
                 return keras_tuner.Objective(objective, _direction(objective, metric))
     return objective
+
+
+def suit_classes(head: Any, exclusive: int) -> None:
+    """Let an F1 score that the objective added take the likeliest of several classes: the half that decides between two
+    is a share that the likeliest of many may never reach.
+
+    Args:
+        head: That ``directed`` has seen.
+        exclusive: Number of classes of which a sample has one, 0 of other targets.
+    """
+    for metric in head.metrics or ():
+        if isinstance(metric, keras.metrics.F1Score) and metric is getattr(head, "asked_metric", None):
+            metric.threshold = None if exclusive > 2 else 0.5
 
 
 def metrics_of(head: Any) -> dict[str, Callable[[], keras.metrics.Metric]]:
