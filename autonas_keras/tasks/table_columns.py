@@ -118,7 +118,7 @@ class Categorical(Column):
 
     def preprocess(self, tensor: Any) -> Any:
         if self.whole:
-            unused = min(self.vocabulary) - 1  # -1, Keras's own word for unknown, may be a category
+            unused = int(min(self.vocabulary)) - 1  # -1, Keras's own word for unknown, may be a category
             known = keras.ops.where(keras.ops.equal(tensor, keras.ops.floor(tensor)), tensor, float(unused))
             lookup = keras.layers.IntegerLookup(vocabulary=self.vocabulary, oov_token=unused)
             return keras.ops.cast(lookup(keras.ops.cast(known, "int64")), "float32")
