@@ -74,9 +74,9 @@ def suit_classes(head: Any, exclusive: int) -> None:
         head: That ``directed`` has seen.
         exclusive: Number of classes of which a sample has one, 0 of other targets.
     """
-    for metric in head.metrics or ():
-        if isinstance(metric, keras.metrics.F1Score) and metric is getattr(head, "asked_metric", None):
-            metric.threshold = None if exclusive > 2 else 0.5
+    asked = getattr(head, "asked_metric", None)
+    if isinstance(asked, keras.metrics.F1Score):
+        asked.threshold = None if exclusive > 2 else 0.5
 
 
 def metrics_of(head: Any) -> dict[str, Callable[[], keras.metrics.Metric]]:
