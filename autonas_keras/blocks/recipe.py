@@ -47,7 +47,7 @@ TABLES = Recipe(
     weight_decay=1e-2,
     batch_size=128,
     steps=2500,
-    epochs=(12, 20),
+    epochs=(12, 25),
     fewest=400,
     search_rates=(1e-3, 1e-5),
 )
