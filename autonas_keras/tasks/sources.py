@@ -118,9 +118,14 @@ def from_dataset(dataset: Any, name: str) -> tuple[Any, Any]:
     columns = [_decode_bytes(column) for column in columns]
     count = len(tf.nest.flatten(spec[0]))
     x, y = columns[:count], columns[count:]
-    if isinstance(spec[0], Mapping) and all(hasattr(part, "shape") for part in spec[0].values()):
-        return dict(zip(sorted(spec[0]), x, strict=True)), (y[0] if len(y) == 1 else tuple(y))
-    return (x[0] if len(x) == 1 else tuple(x)), (y[0] if len(y) == 1 else tuple(y))
+    return _like(spec[0], x), _like(spec[1], y)
+
+
+def _like(spec: Any, columns: Sequence[Any]) -> Any:
+    """Columns as the elements of a dataset hold them: one, several, or by name."""
+    if isinstance(spec, Mapping) and all(hasattr(part, "shape") for part in spec.values()):
+        return dict(zip(sorted(spec), columns, strict=True))
+    return columns[0] if len(columns) == 1 else tuple(columns)
 
 
 def _is_batched(x: Sequence[Any], y: Sequence[Any]) -> bool:

@@ -123,7 +123,11 @@ def test_a_frame_keeps_its_rows() -> None:
 def test_parts_of_several_inputs() -> None:
     a, b = images(), np.zeros((6, 2))
     assert [part.shape for part in data.as_parts([a, b], 2, "x")] == [a.shape, b.shape]
-    assert [part.shape for part in data.as_parts({"a": a, "b": b}, 2, "x")] == [a.shape, b.shape]
+    assert data.as_parts({"a": a}, 1, "x")[0] is a
+    named = data.by_name({"b": b, "a": a}, ["a", "b"], "x")
+    assert named[0] is a and named[1] is b and data.by_name(a, ["a", "b"], "x") is a
+    with pytest.raises(ValueError, match=r"Expected x with the keys \['a', 'b'\].*got \['a', 'c'\]"):
+        data.by_name({"a": a, "c": b}, ["a", "b"], "x")
     assert data.as_parts(a, 1, "x")[0] is a
     for wrong, got in ((a, "one ndarray"), ([a], "got 1"), ([a, b, b], "got 3")):
         with pytest.raises(ValueError, match=got):
