@@ -225,6 +225,22 @@ def test_a_dataset_of_strings_and_several_inputs() -> None:
     assert found_y.tolist() == y.tolist()
 
 
+def test_texts_of_a_dataset_take_the_room_that_they_need_and_may_be_broken() -> None:
+    import tensorflow as tf
+
+    texts = [b"long " * 1_000, b"caf\xe9", *[b"short"] * 6]
+    dataset = tf.data.Dataset.from_tensor_slices((texts, texts))
+    for given in (dataset, dataset.batch(3)):
+        for found in sources.from_dataset(given, "x"):
+            assert found.nbytes < 1_000 and found[1] == "caf\ufffd" and found[-1] == "short"
+
+
+def test_labels_may_be_a_tensor_of_strings() -> None:
+    import tensorflow as tf
+
+    assert sources.as_array(tf.constant(["a", "b"]), "y").tolist() == ["a", "b"]
+
+
 def test_one_hot_targets_of_an_unbatched_dataset() -> None:
     import tensorflow as tf
 
