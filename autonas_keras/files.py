@@ -1,4 +1,4 @@
-"""Text files that are whole or not there: the one module that every room may import."""
+"""Text files that are whole or not there; every room may import this module."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import keras
@@ -22,7 +21,7 @@ class CellBlock(SearchedBlock):
     It stands anywhere in an AutoModel graph, (batch, height, width, channels) in, features of the same rank out.
 
     Args:
-        space: "darts", "nasnet", "nasbench201", or a ``CellSpace``.
+        space: "darts" (the default), "nasnet", "nasbench201", or a ``CellSpace``.
         name: Name of the block, by default "cell_block_1" and so on.
         sized: Whether the network has the cells of the space in any case, as for a space given as an object. A space
             given by name gets three cells for small images and at most five (dense: nine) for others.
@@ -36,18 +35,10 @@ class CellBlock(SearchedBlock):
     """
 
     space_class: ClassVar[type[Space]] = CellSpace
+    default: ClassVar[str] = "darts"
     kind: ClassVar[str] = "cells"
     sizes: ClassVar[tuple[str, ...]] = ("cells", "channels")
     factors: ClassVar[tuple[str, ...]] = ("width", "depth")
-
-    def __init__(
-        self,
-        space: str | CellSpace | Mapping[str, Any] = "darts",
-        name: str | None = None,
-        sized: bool | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(space, name, sized, **kwargs)
 
     @property
     def built_space(self) -> CellSpace:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import keras
 
-from autonas_keras.blocks.searched import SHRINKABLE, SearchedBlock
+from autonas_keras.blocks.searched import SearchedBlock
 from autonas_keras.layers import chain_network
 from autonas_keras.spaces import Architecture, ChainSpace, Space
 
@@ -19,7 +18,7 @@ class ChainBlock(SearchedBlock):
     It stands anywhere in an AutoModel graph, (batch, height, width, channels) in, features of the same rank out.
 
     Args:
-        space: "nasbench_macro", "spos", or a ``ChainSpace``.
+        space: "nasbench_macro" (the default), "spos", or a ``ChainSpace``.
         name: Name of the block, by default "chain_block_1" and so on.
         sized: Whether images of any size are read as they come, as for a space given as an object; for a space given
             by name those larger than 64 pixels are averaged down.
@@ -33,29 +32,17 @@ class ChainBlock(SearchedBlock):
     """
 
     space_class: ClassVar[type[Space]] = ChainSpace
+    default: ClassVar[str] = "nasbench_macro"
     kind: ClassVar[str] = "chains"
     sizes: ClassVar[tuple[str, ...]] = ("channels",)
     factors: ClassVar[tuple[str, ...]] = ("width",)
-
-    def __init__(
-        self,
-        space: str | ChainSpace | Mapping[str, Any] = "nasbench_macro",
-        name: str | None = None,
-        sized: bool | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(space, name, sized, **kwargs)
+    any_size: ClassVar[bool] = True
 
     @property
     def built_space(self) -> ChainSpace:
         """The space with the width of the network that is built."""
         factor = self.network.width * (self.network.channels or self.space.stem) / self.space.stem
         return self.space if factor == 1 else self.space.resized(factor)
-
-    def _factor(self, side: int) -> int:
-        if self.sized:
-            return self.network.shrink if side >= SHRINKABLE else 1
-        return super()._factor(side)
 
     def _build_network(self, x: Any, architecture: Architecture) -> Any:
         return chain_network(x, architecture, self.built_space, name_prefix=self.layer_prefix)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import keras
 
-from autonas_keras.blocks.searched import SHRINKABLE, SearchedBlock
+from autonas_keras.blocks.searched import SearchedBlock
 from autonas_keras.layers import macro_network
 from autonas_keras.spaces import Architecture, MacroSpace, Space
 
@@ -19,7 +18,7 @@ class MacroBlock(SearchedBlock):
     It stands anywhere in an AutoModel graph, (batch, height, width, channels) in, features of the same rank out.
 
     Args:
-        space: "enas_macro", or a ``MacroSpace``.
+        space: "enas_macro" (the default), or a ``MacroSpace``.
         name: Name of the block, by default "macro_block_1" and so on.
         sized: Whether images of any size are read as they come, as for a space given as an object; for a space given
             by name those larger than 64 pixels are averaged down.
@@ -33,29 +32,17 @@ class MacroBlock(SearchedBlock):
     """
 
     space_class: ClassVar[type[Space]] = MacroSpace
+    default: ClassVar[str] = "enas_macro"
     kind: ClassVar[str] = "layers with skip inputs"
     sizes: ClassVar[tuple[str, ...]] = ("channels",)
     factors: ClassVar[tuple[str, ...]] = ("width",)
-
-    def __init__(
-        self,
-        space: str | MacroSpace | Mapping[str, Any] = "enas_macro",
-        name: str | None = None,
-        sized: bool | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(space, name, sized, **kwargs)
+    any_size: ClassVar[bool] = True
 
     @property
     def built_space(self) -> MacroSpace:
         """The space with the width of the network that is built."""
         factor = self.network.width * (self.network.channels or self.space.channels) / self.space.channels
         return self.space if factor == 1 else self.space.resized(factor)
-
-    def _factor(self, side: int) -> int:
-        if self.sized:
-            return self.network.shrink if side >= SHRINKABLE else 1
-        return super()._factor(side)
 
     def _build_network(self, x: Any, architecture: Architecture) -> Any:
         return macro_network(x, architecture, self.built_space, name_prefix=self.layer_prefix)

@@ -21,7 +21,7 @@ class MobileBlock(SearchedBlock):
     It stands anywhere in an AutoModel graph, (batch, height, width, channels) in, features of the same rank out.
 
     Args:
-        space: "mobile", "ofa", "bignas", or a ``MobileSpace``. A space given by name takes its resolutions from the
+        space: "mobile" (the default), "ofa", "bignas", or a ``MobileSpace``. A space given by name takes its resolutions from the
             images; those larger than 64 pixels are averaged down first.
         name: Name of the block, by default "mobile_block_1" and so on.
         sized: Whether the space stays as it is, as for one given as an object.
@@ -35,16 +35,18 @@ class MobileBlock(SearchedBlock):
     """
 
     space_class: ClassVar[type[Space]] = MobileSpace
+    default: ClassVar[str] = "mobile"
     kind: ClassVar[str] = "mobile networks"
     factors: ClassVar[tuple[str, ...]] = ("width",)
 
     def __init__(
         self,
-        space: str | MobileSpace | Mapping[str, Any] = "mobile",
+        space: str | Space | Mapping[str, Any] | None = None,
         name: str | None = None,
         sized: bool | None = None,
         **kwargs: Any,
     ) -> None:
+        space = self.default if space is None else space
         super().__init__(space, name, sized, **kwargs)
         self.preset = space if isinstance(space, str) and not self.sized else None
 

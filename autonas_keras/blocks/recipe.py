@@ -16,7 +16,8 @@ class Recipe:
         weight_decay: Decoupled weight decay.
         batch_size: Batch that the rate is for.
         steps: Steps of a training of which nobody said the epochs.
-        epochs: Least and most epochs of such a training.
+        epochs: Least and most epochs of such a training; small data is learnt by heart in more.
+        fewest: Steps for which very small data gets more epochs than that, three times as many at most.
         search_rates: First and last rate of Adam for the weights of a supernet, where tables of embeddings get gradients
             too small for SGD; None leaves SGD.
     """
@@ -27,12 +28,14 @@ class Recipe:
     batch_size: int = 64
     steps: int = 1500
     epochs: tuple[int, int] = (15, 60)
+    fewest: int = 0
     search_rates: tuple[float, float] | None = None
 
     def default_epochs(self, samples: int, batch_size: int) -> int:
         """Epochs of a final training that nobody said."""
         steps = max(1, samples // max(1, min(batch_size, samples)))
         least, most = self.epochs
+        most = max(most, min(3 * most, math.ceil(self.fewest / steps)))
         return min(most, max(least, math.ceil(self.steps / steps)))
 
 
@@ -44,6 +47,7 @@ TABLES = Recipe(
     weight_decay=1e-2,
     batch_size=128,
     steps=2500,
-    epochs=(12, 60),
+    epochs=(12, 25),
+    fewest=400,
     search_rates=(1e-3, 1e-5),
 )

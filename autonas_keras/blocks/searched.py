@@ -50,11 +50,11 @@ class Network:
 class SearchedBlock(block_module.Block):
     """A block whose architecture is searched: it has a ``space``, and declares all of it before it builds anything.
 
-    A subclass says the kind of its space and which sizes of a ``Network`` it takes, and builds the network of an
+    A subclass says the kind of its space, its default, and which sizes of a ``Network`` it takes, and builds the network of an
     architecture.
 
     Args:
-        space: A space by name, as an object, or its configuration.
+        space: A space by name, as an object, or its configuration; None for the one of the block's ``default``.
         name: Name of the block.
         sized: Whether the network has the sizes of the space in any case, as for a space given as an object. A space
             given by name is fitted to the images.
@@ -65,19 +65,22 @@ class SearchedBlock(block_module.Block):
     """
 
     space_class: ClassVar[type[Space]]
+    default: ClassVar[str]  # the name of the space where none is given
     kind: ClassVar[str]
     sizes: ClassVar[tuple[str, ...]] = ()
     factors: ClassVar[tuple[str, ...]] = ()  # those of width and depth that networks of the space follow
+    any_size: ClassVar[bool] = False  # whether networks of a space given as an object read large images as they come
     recipe: ClassVar[Recipe] = IMAGES  # how its networks are trained, where nobody says
 
     def __init__(
         self,
-        space: str | Space | Mapping[str, Any],
+        space: str | Space | Mapping[str, Any] | None = None,
         name: str | None = None,
         sized: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
+        space = self.default if space is None else space
         self.sized = not isinstance(space, str) if sized is None else sized
         found = self.space_class(**space) if isinstance(space, Mapping) else get_space(space)
         if not isinstance(found, self.space_class):
@@ -159,7 +162,7 @@ class SearchedBlock(block_module.Block):
 
     def _factor(self, side: int) -> int:
         """The factor by which images of this shorter side are averaged down first."""
-        factor = max(1, side // LARGEST)
+        factor = 1 if self.sized and self.any_size else max(1, side // LARGEST)
         return factor * (self.network.shrink if side // factor >= SHRINKABLE else 1)
 
     def _fit(self) -> None:

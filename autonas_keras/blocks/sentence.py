@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import keras
@@ -20,7 +19,7 @@ class SentenceBlock(SearchedBlock):
     It reads a ``TextInput``, whose words and characters it then knows; out come features (batch, channels).
 
     Args:
-        space: "text", or a ``TextSpace``.
+        space: "text" (the default), or a ``TextSpace``.
         name: Name of the block, by default "sentence_block_1" and so on.
         sized: Of no meaning here; networks always have the sizes of the space.
 
@@ -33,17 +32,9 @@ class SentenceBlock(SearchedBlock):
     """
 
     space_class: ClassVar[type[Space]] = TextSpace
+    default: ClassVar[str] = "text"
     kind: ClassVar[str] = "texts"
     recipe: ClassVar[Recipe] = TEXTS
-
-    def __init__(
-        self,
-        space: str | TextSpace | Mapping[str, Any] = "text",
-        name: str | None = None,
-        sized: bool | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(space, name, sized, **kwargs)
 
     @property
     def built_space(self) -> Any:
@@ -69,7 +60,7 @@ class RecurrentBlock(SentenceBlock):
     It reads a ``TextInput``; out come features (batch, units).
 
     Args:
-        space: "recurrent", or a ``RecurrentSpace``.
+        space: "recurrent" (the default), or a ``RecurrentSpace``.
         name: Name of the block, by default "recurrent_block_1" and so on.
         sized: Of no meaning here; networks always have the sizes of the space.
 
@@ -82,13 +73,5 @@ class RecurrentBlock(SentenceBlock):
     """
 
     space_class: ClassVar[type[Space]] = RecurrentSpace
+    default: ClassVar[str] = "recurrent"
     kind: ClassVar[str] = "recurrent cells"
-
-    def __init__(
-        self,
-        space: str | RecurrentSpace | Mapping[str, Any] = "recurrent",
-        name: str | None = None,
-        sized: bool | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(space, name, sized, **kwargs)  # type: ignore[arg-type]

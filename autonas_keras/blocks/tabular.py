@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import keras
@@ -21,7 +20,7 @@ class TabularBlock(SearchedBlock):
     takes for normalised numbers; out come features (batch, width).
 
     Args:
-        space: "tabular", or a ``TabularSpace``.
+        space: "tabular" (the default), or a ``TabularSpace``.
         name: Name of the block, by default "tabular_block_1" and so on.
         sized: Of no meaning here; networks always have the sizes of the space.
 
@@ -34,17 +33,9 @@ class TabularBlock(SearchedBlock):
     """
 
     space_class: ClassVar[type[Space]] = TabularSpace
+    default: ClassVar[str] = "tabular"
     kind: ClassVar[str] = "tables"
     recipe: ClassVar[Recipe] = TABLES
-
-    def __init__(
-        self,
-        space: str | TabularSpace | Mapping[str, Any] = "tabular",
-        name: str | None = None,
-        sized: bool | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(space, name, sized, **kwargs)
 
     @property
     def built_space(self) -> TabularSpace:

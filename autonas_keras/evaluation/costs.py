@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from autonas_keras.evaluation.layer_flops import Shape, layer_flops
 from autonas_keras.layers.network import STEM_WIDTH, cell_channels, cell_kind, edge_strides
 from autonas_keras.layers.operations import BUILT_IN, OPERATIONS, operation_model
 from autonas_keras.spaces import CellSpace, canonical, close_names
@@ -20,16 +21,6 @@ from autonas_keras.spaces.choice import Option
 
 COSTS = ("params", "flops")
 LIMITS = (*COSTS, "latency_ms")
-_KERNELS = (
-    keras.layers.Conv1D,
-    keras.layers.Conv2D,
-    keras.layers.Conv3D,
-    keras.layers.DepthwiseConv1D,
-    keras.layers.DepthwiseConv2D,
-    keras.layers.SeparableConv1D,
-    keras.layers.SeparableConv2D,
-)
-_TRANSPOSED = (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
 
 
 @dataclass(frozen=True)
@@ -45,20 +36,20 @@ class _Cost:
 
 
 def model_costs(model: keras.Model) -> dict[str, int]:
-    """Trainable parameters, and multiply-adds of convolutions and dense layers for one sample.
+    """Trainable parameters, and multiply-adds of its layers for one sample.
 
-    A bias counts as one addition for each output; normalisation, pooling and activations count nothing, as in
-    NAS-Bench-201's table.
+    Convolutions, dense, recurrent and attention layers count, a bias as one addition for each output; normalisation,
+    pooling and activations count nothing, as in NAS-Bench-201's table.
 
     Raises:
         ValueError: When the model is not a functional or sequential one, or leaves a size open that it depends on.
     """
     params = sum(math.prod(weight.shape) for weight in model.trainable_weights)
-    return {"params": int(params), "flops": int(sum(_flops(*call) for call in _calls(model)))}
+    return {"params": int(params), "flops": sum(layer_flops(*call) for call in _calls(model))}
 
 
-def _calls(model: keras.Model) -> Iterator[tuple[keras.layers.Layer, tuple[int | None, ...], tuple[int | None, ...]]]:
-    """Every use of a layer: the layer, the shape it reads and the shape it gives."""
+def _calls(model: keras.Model) -> Iterator[tuple[keras.layers.Layer, list[Shape], Shape]]:
+    """Every use of a layer: the layer, the shapes it reads and the shape it gives."""
     if isinstance(model, keras.Sequential) and model.built:
         model = keras.Model(model.inputs, model.outputs)
     if not hasattr(model, "_nodes_by_depth"):
@@ -69,28 +60,8 @@ def _calls(model: keras.Model) -> Iterator[tuple[keras.layers.Layer, tuple[int |
             if isinstance(node.operation, keras.Model):
                 yield from _calls(node.operation)
             elif node.input_tensors:
-                yield node.operation, tuple(node.input_tensors[0].shape), tuple(node.output_tensors[0].shape)
-
-
-def _flops(layer: keras.layers.Layer, read: tuple[int | None, ...], given: tuple[int | None, ...]) -> int:
-    if isinstance(layer, keras.layers.Dense):
-        return _size(layer, given[1:-1]) * sum(math.prod(weight.shape) for weight in layer.weights)
-    if not isinstance(layer, _KERNELS + _TRANSPOSED):
-        return 0
-    inside = slice(1, -1) if layer.data_format == "channels_last" else slice(2, None)
-    where = _size(layer, given[inside])
-    kernels = read[inside] if isinstance(layer, _TRANSPOSED) else given[inside]
-    return sum(
-        math.prod(weight.shape) * (where if len(weight.shape) == 1 else _size(layer, kernels))
-        for weight in layer.weights
-    )
-
-
-def _size(layer: keras.layers.Layer, sizes: tuple[int | None, ...]) -> int:
-    known = [size for size in sizes if size is not None]
-    if len(known) < len(sizes):
-        raise ValueError(f"Expected a model of fixed sizes to count, got an open size at layer {layer.name!r}.")
-    return math.prod(known)
+                read = [tuple(tensor.shape) for tensor in node.input_tensors]
+                yield node.operation, read, tuple(node.output_tensors[0].shape)
 
 
 def architecture_costs(

@@ -18,6 +18,7 @@ import numpy as np
 from autonas_keras.layers.names import layer_name, layer_names
 from autonas_keras.layers.operations import Tensor
 from autonas_keras.layers.picking import Branch, Picker
+from autonas_keras.layers.tables import normalised
 from autonas_keras.spaces.columns import Columns
 from autonas_keras.spaces.tabular import TabularSpace
 
@@ -78,11 +79,7 @@ def _numbers(x: Tensor, columns: Columns) -> tuple[Tensor, Tensor | None]:
     count = len(columns.numeric)
     if not count:
         return None, None
-    scales = columns.scales[:count]
-    layer = keras.layers.Normalization(
-        mean=list(columns.means[:count]), variance=[scale**2 for scale in scales], name=layer_name("normal")
-    )
-    normal = layer(x[:, :count])
+    normal = normalised(x[:, :count], columns.means[:count], columns.scales[:count])
     missing = None
     if any(columns.missing):
         gaps = [place for place, misses in enumerate(columns.missing) if misses]

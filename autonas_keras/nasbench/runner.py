@@ -15,11 +15,12 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from autonas_keras.checks import check_count
 from autonas_keras.nasbench.named import Factory, named_strategies
 from autonas_keras.nasbench.table import Table
 from autonas_keras.spaces import Architecture
 from autonas_keras.strategies import search
-from autonas_keras.strategies.base import check_count, check_seed
+from autonas_keras.strategies.base import check_seed
 
 COLUMNS = ("signal", "reported", "seconds")
 Curve = dict[str, np.ndarray]

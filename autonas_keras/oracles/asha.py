@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autonas_keras.checks import check_count
 from autonas_keras.oracles.saving import STATUS
 from autonas_keras.oracles.strategy import StrategyOracle
 from autonas_keras.spaces import close_names
@@ -164,10 +165,9 @@ def geometric_rungs(
     Raises:
         ValueError: When a number is out of its range.
     """
-    for name, value, least in (("max_epochs", max_epochs, 1), ("factor", factor, 2), ("min_epochs", min_epochs, 1)):
-        wrong = isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least
-        if wrong and not (name == "min_epochs" and value is None):
-            raise ValueError(f"Expected {name} to be an integer of {least} or more, got {value!r}.")
+    check_count("max_epochs", max_epochs)
+    check_count("factor", factor, least=2)
+    check_count("min_epochs", 1 if min_epochs is None else min_epochs)
     if min_epochs is not None and min_epochs > max_epochs:
         raise ValueError(f"Expected min_epochs of at most max_epochs = {max_epochs}, got {min_epochs}.")
     rungs, share = [int(max_epochs)], factor

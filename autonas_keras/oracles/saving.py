@@ -22,6 +22,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine import trial as trial_module
 
+from autonas_keras.checks import check_count
 from autonas_keras.files import write_atomically
 from autonas_keras.oracles import distributed, failures
 from autonas_keras.oracles.gradients import forget_gradients, gradient_registry
@@ -64,7 +65,8 @@ class DurableOracle(keras_tuner.Oracle):
         # KerasTuner takes 0 for "none given" and draws from Python's global generator.
         super().__init__(*args, seed=seed or 2**31, **kwargs)
         for name, least in (("max_trials", 1), ("max_retries_per_trial", 0), ("max_consecutive_failed_trials", 1)):
-            _check_count(name, getattr(self, name), least)
+            if name != "max_trials" or self.max_trials is not None:
+                check_count(name, getattr(self, name), least)
         self.accept: Callable[[dict[str, Any]], bool] | None = None
         self.expired: Callable[[], bool] | None = None  # whether the time for trials is up
         self._lock = threading.RLock()
@@ -343,13 +345,6 @@ class DurableOracle(keras_tuner.Oracle):
             for tuner_id, trial in self.ongoing_trials.items()
             if trial.status == STATUS.RUNNING and tuner_id != os.environ["KERASTUNER_TUNER_ID"]
         }
-
-
-def _check_count(name: str, value: Any, least: int) -> None:
-    if name == "max_trials" and value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"Expected {name} to be an integer of {least} or more, got {value!r}.")
 
 
 def _is_json(file: Path) -> bool:

@@ -46,7 +46,7 @@ class Columns:
             mean = float(known.mean()) if known.size else 0.0
             scale = float(known.std()) if known.size else 0.0
             means.append(mean)
-            scales.append(scale if scale > 1e-9 * max(1.0, abs(mean)) else 1.0)
+            scales.append(scale if scale > 1e-9 * np.abs(known).max(initial=0.0) else 1.0)
             if place < len(numeric):
                 missing.append(bool(known.size < values.size))
                 edges.append(tuple(bin_edges(known[:: 1 + known.size // SKETCHED]).tolist()))

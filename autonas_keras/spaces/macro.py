@@ -10,8 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from autonas_keras.checks import check_count
 from autonas_keras.spaces.architecture import Architecture
 from autonas_keras.spaces.choice import Choice, Option
 from autonas_keras.spaces.space import Space
@@ -78,9 +77,9 @@ class MacroSpace(Space):
     def __init__(self, operations: Sequence[str], layers: int, channels: int, growth: int = 2) -> None:
         fields: dict[str, Any] = {
             "operations": tuple(str(name) for name in operations),
-            "layers": _whole("layers", layers, 3),
-            "channels": _whole("channels", channels, 1),
-            "growth": _whole("growth", growth, 1),
+            "layers": check_count("layers", layers, 3),
+            "channels": check_count("channels", channels),
+            "growth": check_count("growth", growth),
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
@@ -201,9 +200,3 @@ class MacroSpace(Space):
 def skip_name(source: int, layer: int) -> str:
     """Name of the choice whether ``layer`` takes ``source`` as a skip input."""
     return f"skip_{source}_{layer}"
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"Expected {name} to be an integer of {least} or more, got {value!r}.")
-    return int(value)

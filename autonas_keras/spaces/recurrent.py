@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from autonas_keras.checks import check_count
 from autonas_keras.spaces.choice import Choice
-from autonas_keras.spaces.space import Space
-from autonas_keras.spaces.text import _known, _whole
+from autonas_keras.spaces.space import Space, known_options
 from autonas_keras.spaces.texts import Texts
 
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
@@ -53,10 +53,10 @@ class RecurrentSpace(Space):
         texts: Texts | Mapping[str, Any] | None = None,
     ) -> None:
         fields: dict[str, Any] = {
-            "activations": _known("activations", activations, ACTIVATIONS),
-            "nodes": _whole("nodes", nodes, 1),
-            "units": _whole("units", units, 1),
-            "steps": _whole("steps", steps, 1),
+            "activations": known_options("activations", activations, ACTIVATIONS),
+            "nodes": check_count("nodes", nodes),
+            "units": check_count("units", units),
+            "steps": check_count("steps", steps),
             "texts": Texts(**texts) if isinstance(texts, Mapping) else texts,
         }
         for name, value in fields.items():

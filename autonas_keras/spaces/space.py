@@ -261,6 +261,19 @@ def close_names(name: str, known: Iterable[str]) -> str:
     return f"; known are {', '.join(sorted(names))}" if len(names) <= 20 else ""
 
 
+def known_options(name: str, given: Sequence[str] | str, known: Sequence[str]) -> tuple[str, ...]:
+    """Options by name, one or several.
+
+    Raises:
+        ValueError: When one of them is unknown.
+    """
+    found = (given,) if isinstance(given, str) else tuple(str(option) for option in given)
+    for option in found:
+        if option not in known:
+            raise ValueError(f"Expected {name} of {list(known)}, got {option!r}{close_names(option, known)}.")
+    return found
+
+
 class JoinedSpace(Space):
     """The product of named spaces, as a graph with several searched blocks has it."""
 

@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
+from autonas_keras.checks import check_count
 from autonas_keras.spaces.choice import Choice, Option
 from autonas_keras.spaces.columns import BINS, Columns
-from autonas_keras.spaces.space import Space, close_names
+from autonas_keras.spaces.space import Space, known_options
 
 TABULAR_OPERATIONS = ("dense", "residual", "glu", "cross", "attention", "identity")
 KNOWN_OPERATIONS = (*TABULAR_OPERATIONS, "none")
@@ -76,14 +75,14 @@ class TabularSpace(Space):
         columns: Columns | Mapping[str, Any] | None = None,
     ) -> None:
         fields: dict[str, Any] = {
-            "operations": _known("operations", operations, KNOWN_OPERATIONS),
-            "layers": _whole("layers", layers, 1),
-            "width": _whole("width", width, 1),
-            "embeddings": _known("embeddings", embeddings, EMBEDDINGS),
-            "embedding": _whole("embedding", embedding, 1),
-            "bins": _whole("bins", bins, 1),
-            "categories": tuple(_whole("categories", width, 1) for width in categories),
-            "normalisations": _known("normalisations", normalisations, NORMALISATIONS),
+            "operations": known_options("operations", operations, KNOWN_OPERATIONS),
+            "layers": check_count("layers", layers),
+            "width": check_count("width", width),
+            "embeddings": known_options("embeddings", embeddings, EMBEDDINGS),
+            "embedding": check_count("embedding", embedding),
+            "bins": check_count("bins", bins),
+            "categories": tuple(check_count("categories", width) for width in categories),
+            "normalisations": known_options("normalisations", normalisations, NORMALISATIONS),
             "dropouts": tuple(float(rate) for rate in dropouts),
             "columns": Columns.from_config(dict(columns)) if isinstance(columns, Mapping) else columns,
         }
@@ -138,17 +137,3 @@ class TabularSpace(Space):
     def __repr__(self) -> str:
         shown = {name: value for name, value in self.get_config().items() if name != "columns"}
         return f"TabularSpace({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
-
-
-def _known(name: str, given: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    found = tuple(str(option) for option in given)
-    for option in found:
-        if option not in known:
-            raise ValueError(f"Expected {name} of {list(known)}, got {option!r}{close_names(option, known)}.")
-    return found
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"Expected {name} to be an integer of {least} or more, got {value!r}.")
-    return int(value)

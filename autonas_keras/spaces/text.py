@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
+from autonas_keras.checks import check_count
 from autonas_keras.spaces.choice import Choice, Option
-from autonas_keras.spaces.space import Space, close_names
+from autonas_keras.spaces.space import Space, known_options
 from autonas_keras.spaces.texts import Texts
 
 TEXT_OPERATIONS = (
@@ -92,15 +91,15 @@ class TextSpace(Space):
         texts: Texts | Mapping[str, Any] | None = None,
     ) -> None:
         fields: dict[str, Any] = {
-            "bags": _known("bags", bags, BAGS),
-            "sequences": _known("sequences", sequences, SEQUENCES),
-            "operations": _known("operations", operations, TEXT_OPERATIONS),
-            "nodes": _whole("nodes", nodes, 1),
-            "channels": _whole("channels", channels, 1),
-            "embeddings": tuple(_whole("embeddings", size, 1) for size in embeddings),
+            "bags": known_options("bags", bags, BAGS),
+            "sequences": known_options("sequences", sequences, SEQUENCES),
+            "operations": known_options("operations", operations, TEXT_OPERATIONS),
+            "nodes": check_count("nodes", nodes),
+            "channels": check_count("channels", channels),
+            "embeddings": tuple(check_count("embeddings", size) for size in embeddings),
             "lengths": _shares("lengths", lengths, lambda share: 0 < share <= 1, "(0, 1]"),
-            "poolings": _known("poolings", poolings, POOLINGS),
-            "width": _whole("width", width, 5),
+            "poolings": known_options("poolings", poolings, POOLINGS),
+            "width": check_count("width", width, 5),
             "dropouts": _shares("dropouts", dropouts, lambda rate: 0 <= rate < 1, "[0, 1)"),
             "texts": Texts(**texts) if isinstance(texts, Mapping) else texts,
         }
@@ -160,20 +159,6 @@ class TextSpace(Space):
 def edge_name(source: int, node: int) -> str:
     """Name of the choice of the operation from a node to a later one."""
     return f"edge_{source}_{node}"
-
-
-def _known(name: str, given: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    found = (given,) if isinstance(given, str) else tuple(str(option) for option in given)
-    for option in found:
-        if option not in known:
-            raise ValueError(f"Expected {name} of {list(known)}, got {option!r}{close_names(option, known)}.")
-    return found
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"Expected {name} to be an integer of {least} or more, got {value!r}.")
-    return int(value)
 
 
 def _shares(name: str, values: Sequence[float], valid: Any, wanted: str) -> tuple[float, ...]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from autonas_keras.checks import check_decay, check_positive
+
 
 class Adam:
     """Adam, as its paper has it, on one vector.
@@ -76,25 +78,3 @@ def unpack(text: str, like: np.ndarray) -> np.ndarray:
     if len(data) != like.nbytes:
         raise ValueError(f"Expected {like.nbytes} bytes of numbers, got {len(data)}.")
     return np.frombuffer(data, like.dtype.newbyteorder("<")).astype(like.dtype)
-
-
-def check_positive(name: str, value: Any) -> float:
-    """A finite number above zero.
-
-    Raises:
-        ValueError: When it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
-        raise ValueError(f"Expected {name} to be a positive number, got {value!r}.")
-    return float(value)
-
-
-def check_decay(name: str, value: Any) -> float:
-    """A decay rate in [0, 1).
-
-    Raises:
-        ValueError: When it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value < 1:
-        raise ValueError(f"Expected {name} to be a number from 0 to below 1, got {value!r}.")
-    return float(value)

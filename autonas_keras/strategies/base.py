@@ -388,25 +388,3 @@ def check_limits(limits: Mapping[str, float] | None, costs: Costs | None) -> dic
     if found and costs is None:
         raise ValueError(f"Expected costs, a function that counts {sorted(found)}, with limits, got None.")
     return found
-
-
-def check_count(name: str, value: Any, least: int = 1) -> int:
-    """An integer argument that is at least ``least``.
-
-    Raises:
-        ValueError: When it is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"Expected {name} to be an integer of {least} or more, got {value!r}.")
-    return int(value)
-
-
-def check_share(name: str, value: Any) -> float:
-    """A probability.
-
-    Raises:
-        ValueError: When it is not in [0, 1].
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
-        raise ValueError(f"Expected {name} to be a probability from 0 to 1, got {value!r}.")
-    return float(value)

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from autonas_keras.checks import check_count, check_share
 from autonas_keras.spaces import Architecture, Choice, Option, Space
-from autonas_keras.strategies.base import Strategy, check_count, check_share
+from autonas_keras.strategies.base import Strategy
 from autonas_keras.strategies.mutation import mutate_each
 
 

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autonas_keras.checks import check_count, check_decay, check_positive
 from autonas_keras.spaces import Architecture, Option, Space
-from autonas_keras.strategies.adam import Adam, check_decay, check_positive, pack, unpack
+from autonas_keras.strategies.adam import Adam, pack, unpack
 from autonas_keras.strategies.advantages import MovingMoments, normal_scores, surrogate_weights
-from autonas_keras.strategies.base import Reward, Strategy, check_count
+from autonas_keras.strategies.base import Reward, Strategy
 from autonas_keras.strategies.lstm import ControllerNetwork, Rollout
 
 ALGORITHMS = ("reinforce", "ppo")

@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from autonas_keras.checks import check_count, check_share
 from autonas_keras.spaces import Architecture, Space
-from autonas_keras.strategies.base import Reward, Strategy, check_count, check_share
+from autonas_keras.strategies.base import Reward, Strategy
 from autonas_keras.strategies.mutation import mutate_cell
 from autonas_keras.strategies.vote import best_of
 

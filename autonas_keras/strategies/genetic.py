@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from autonas_keras.checks import check_count, check_share
 from autonas_keras.spaces import Architecture, Space
-from autonas_keras.strategies.base import Reward, Strategy, check_count, check_share
+from autonas_keras.strategies.base import Reward, Strategy
 from autonas_keras.strategies.mutation import mutate_each
 
 TRIES = 10  # children in a row that may be dropped before a random architecture takes their place

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from autonas_keras.checks import check_share
 from autonas_keras.spaces import Architecture, Space
-from autonas_keras.strategies.base import Reward, Strategy, check_share
+from autonas_keras.strategies.base import Reward, Strategy
 from autonas_keras.strategies.mutation import mutate_cell
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from autonas_keras.checks import check_count
 from autonas_keras.spaces import Architecture, Space
-from autonas_keras.strategies.base import Reward, Strategy, check_count
+from autonas_keras.strategies.base import Reward, Strategy
 
 IMPROVEMENTS = ("first", "best")
 

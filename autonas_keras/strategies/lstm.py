@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autonas_keras.checks import check_count, check_positive
 from autonas_keras.spaces import Space, close_names
-from autonas_keras.strategies.adam import check_positive
-from autonas_keras.strategies.base import check_count
 
 SINGLE = 2**18  # multiplications up to which OpenBLAS takes one thread for a product of matrices
 

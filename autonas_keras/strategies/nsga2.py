@@ -10,8 +10,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from autonas_keras.checks import check_count, check_share
 from autonas_keras.spaces import Architecture, Space
-from autonas_keras.strategies.base import Reward, Strategy, check_count, check_share
+from autonas_keras.strategies.base import Reward, Strategy
 from autonas_keras.strategies.genetic import CROSSOVERS, TRIES
 from autonas_keras.strategies.mutation import mutate_each
 from autonas_keras.strategies.pareto import crowding_distance, non_dominated_sort, pareto_front

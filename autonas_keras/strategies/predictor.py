@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from autonas_keras.checks import check_count, check_share
 from autonas_keras.spaces import Architecture, Option, Space
-from autonas_keras.strategies.base import Reward, Strategy, check_count, check_share
+from autonas_keras.strategies.base import Reward, Strategy
 from autonas_keras.strategies.encoding import Encoder
 from autonas_keras.strategies.mutation import mutate_cell
 from autonas_keras.strategies.surrogate import ACQUISITIONS, acquire, make_surrogate, targets

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from autonas_keras.checks import check_count
 from autonas_keras.spaces import Architecture
-from autonas_keras.strategies.base import Strategy, check_count
+from autonas_keras.strategies.base import Strategy
 from autonas_keras.strategies.pareto import compromise
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autonas_keras.checks import check_count
 from autonas_keras.spaces import Architecture
 
 if TYPE_CHECKING:
@@ -109,9 +110,8 @@ def make_warm_up(scorer: Scorer | None, warmup: int, sample: int | None) -> Warm
     Raises:
         ValueError: When there is no scorer for it, or the sample is smaller than what is taken of it.
     """
-    for name, value, least in (("warmup", warmup, 0), ("warmup_sample", 1 if sample is None else sample, 1)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(f"Expected {name} to be an integer of {least} or more, got {value!r}.")
+    check_count("warmup", warmup, least=0)
+    check_count("warmup_sample", 1 if sample is None else sample)
     if scorer is not None and not callable(scorer):
         raise ValueError(f"Expected scorer to be a function of architectures, got {scorer!r}.")
     if not warmup:

@@ -26,7 +26,7 @@ from autonas_keras.tasks.data import check_batch_size, fingerprint
 from autonas_keras.tasks.encoders import encoders_code, save_encoders
 from autonas_keras.tasks.encoding import find_encoders
 from autonas_keras.tasks.facts import check_objective, graph_facts
-from autonas_keras.tasks.objectives import directed
+from autonas_keras.tasks.objectives import directed, suit_classes
 from autonas_keras.tasks.results import Results
 from autonas_keras.tasks.targets import Labels, Numbers, class_weights
 from autonas_keras.tasks.undecided import Undecided
@@ -347,6 +347,8 @@ class AutoModel(Results, auto_model.AutoModel):
         for head, target in zip(self._heads, targets, strict=True):
             if isinstance(head, RegressionHead) and isinstance(target, Numbers):
                 head.set_units(target.mean, target.scale)
+            elif isinstance(target, Labels):
+                suit_classes(head, 0 if target.form == "multi_label" else len(target.classes))
 
     def _set_features(self) -> None:
         """Let the graph know what the encoders have learnt about the inputs."""

@@ -11,7 +11,7 @@ import tree
 from autokeras import nodes
 from autokeras.blocks import heads
 
-from autonas_keras.tasks.data import as_images, as_numbers, as_parts, check_lengths, split_indices
+from autonas_keras.tasks.data import as_images, as_numbers, as_parts, by_name, check_lengths, split_indices
 from autonas_keras.tasks.encoders import Encoder
 from autonas_keras.tasks.sources import as_array, from_dataset, is_dataset
 from autonas_keras.tasks.targets import Labels, Numbers, find_labels, find_numbers, target_from_config
@@ -55,6 +55,8 @@ def training_data(model: Any, x: Any, y: Any, validation_split: float, validatio
     if x is None:
         raise ValueError("Expected x, got None; pass the inputs to learn from.")
     x, y = pair(x, y, "x")
+    heads_named = [head.name for head in model._heads]
+    y = by_name(y, heads_named, "y")
     samples = read_inputs(model, x, "x", None)
     given = _target_parts(y, len(model._heads), "y")
     names = ["y"] if len(given) == 1 else [f"y[{i}]" for i in range(len(given))]
@@ -74,7 +76,7 @@ def training_data(model: Any, x: Any, y: Any, validation_split: float, validatio
     arrays = encode_inputs(model, samples, "x")
     shapes = [array.shape[1:] for array in tree.flatten(arrays)]
     x_val = inputs(model, x_val, "the validation x", shapes)
-    y_val = encoded(targets, y_val, "the validation y")
+    y_val = encoded(targets, by_name(y_val, heads_named, "the validation y"), "the validation y")
     check_lengths({**_named(x_val, "the validation x"), **_named(y_val, "the validation y")})
     return TrainingData(arrays, encodings, (x_val, y_val), targets)
 
@@ -117,6 +119,7 @@ def read_inputs(model: Any, x: Any, name: str, shapes: Sequence[tuple[int, ...]]
     """
     if is_dataset(x):
         x = _only_inputs(x, name, model.encoders)
+    x = by_name(x, [node.name for node in model.inputs], name)
     # A dictionary for the only input is one of columns, if the input is encoded.
     parts = [x] if len(model.inputs) == 1 and model.encoders[0] else as_parts(x, len(model.inputs), name)
     samples = []

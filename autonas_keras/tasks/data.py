@@ -13,14 +13,30 @@ from autonas_keras.tasks.sources import as_array, type_name
 CHUNK = 1024  # samples looked at in one go, so that no check doubles the memory
 
 
+def by_name(data: Any, names: Sequence[str], name: str) -> Any:
+    """Data as a list in the order of ``names``, where it is a dictionary of several inputs or targets.
+
+    Raises:
+        ValueError: When a dictionary has other keys than the names.
+    """
+    if not isinstance(data, Mapping) or len(names) == 1:
+        return data
+    if set(data) != set(names):
+        raise ValueError(
+            f"Expected {name} with the keys {sorted(names)}, the names in the graph, got {sorted(map(str, data))}; name "
+            "inputs and heads so, or pass a list in their order."
+        )
+    return [data[each] for each in names]
+
+
 def as_parts(data: Any, count: int, name: str) -> list[Any]:
-    """The ``count`` inputs or targets that ``data`` holds: itself, or the entries of a list, tuple or dictionary.
+    """The ``count`` inputs or targets that ``data`` holds: itself, or the entries of a list or tuple.
 
     Raises:
         ValueError: When there is another number of them.
     """
-    if isinstance(data, Mapping):
-        data = list(data.values())
+    if isinstance(data, Mapping) and len(data) == count == 1:
+        return list(data.values())
     if count == 1:
         return [data]
     if not isinstance(data, (list, tuple)) or len(data) != count:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
+import tree
 
 from autonas_keras.files import write_atomically
 
@@ -114,11 +117,18 @@ def with_preprocessing(network: keras.Model, encoders: Sequence[Encoder | None])
         encoders: Of each of its inputs, None for those that are arrays as they come.
     """
     raw, tensors = [], []
-    for encoder, tensor in zip(encoders, network.inputs, strict=True):
+    taken: set[str] = set()
+    for place, (encoder, tensor) in enumerate(zip(encoders, network.inputs, strict=True)):
         if encoder is None:
             entry = read = keras.Input(shape=tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
         else:
             entry, read = encoder.preprocessing()
+            part = keras.Model(entry, read, name=f"preprocessing_{place}")
+            names = {operation.name for operation in part.operations}
+            if names & taken:  # two texts, or two tables with a column of one name
+                entry = tree.map_structure(partial(_renamed, taken | names), entry)
+                read, names = part(entry), {each.name for each in tree.flatten(entry)}
+            taken |= names
         raw.append(entry)
         tensors.append(read)
     found = network(tensors if len(tensors) > 1 else tensors[0])
@@ -131,3 +141,9 @@ def with_preprocessing(network: keras.Model, encoders: Sequence[Encoder | None])
     if network.compiled:
         model.compile_from_config(network.get_compile_config())
     return model
+
+
+def _renamed(taken: Collection[str], entry: Any) -> Any:
+    """A Keras input like another, with a name that is free."""
+    name = next(name for count in itertools.count(1) if (name := f"{entry.name}_{count}") not in taken)
+    return keras.Input(entry.shape[1:], dtype=entry.dtype, name=name)

@@ -10,6 +10,7 @@ import tree
 
 from autonas_keras.blocks import Graph
 from autonas_keras.spaces import close_names
+from autonas_keras.tasks.objectives import metrics_of
 
 
 def check_objective(objective: Any, heads: Sequence[Any]) -> None:
@@ -26,9 +27,11 @@ def check_objective(objective: Any, heads: Sequence[Any]) -> None:
     for wanted in tree.flatten(objective):
         name = wanted if isinstance(wanted, str) else getattr(wanted, "name", None)
         if name not in known:
-            raise ValueError(
-                f"Expected an objective that the heads report, got {name!r}{close_names(str(name), known)}."
-            )
+            # A single head reports some metrics because the objective names them.
+            more = metrics_of(heads[0]) if len(heads) == 1 and isinstance(wanted, str) else ()
+            known.update(f"val_{metric}" for metric in more)
+            hint = close_names(str(name).lower(), known) or "; see the metrics of the head"
+            raise ValueError(f"Expected an objective that the heads report, got {name!r}{hint}.")
 
 
 def _name(part: Any) -> str | None:

@@ -55,14 +55,33 @@ def directed(objective: Any, heads: Sequence[Any]) -> Any:
         return objective
     name = objective.removeprefix("val_")
     if len(heads) == 1 and name != "loss":
-        known = OF_CLASSES if isinstance(heads[0], host.ClassificationHead) else OF_NUMBERS
+        known = metrics_of(heads[0])
         if name in known and name not in map(metric_name, heads[0].metrics or ()):
-            heads[0].metrics = [*(heads[0].metrics or ()), known[name]()]
+            heads[0].asked_metric = known[name]()
+            heads[0].metrics = [*(heads[0].metrics or ()), heads[0].asked_metric]
     for head in heads:
         for metric in head.metrics or ():
             if name == (metric_name(metric) if len(heads) == 1 else f"{head.name}_{metric_name(metric)}"):
                 return keras_tuner.Objective(objective, _direction(objective, metric))
     return objective
+
+
+def suit_classes(head: Any, exclusive: int) -> None:
+    """Let an F1 score that the objective added take the likeliest of several classes: the half that decides between two
+    is a share that the likeliest of many may never reach.
+
+    Args:
+        head: That ``directed`` has seen.
+        exclusive: Number of classes of which a sample has one, 0 of other targets.
+    """
+    asked = getattr(head, "asked_metric", None)
+    if isinstance(asked, keras.metrics.F1Score):
+        asked.threshold = None if exclusive > 2 else 0.5
+
+
+def metrics_of(head: Any) -> dict[str, Callable[[], keras.metrics.Metric]]:
+    """The metrics that a head can report because the objective names them."""
+    return OF_CLASSES if isinstance(head, host.ClassificationHead) else OF_NUMBERS
 
 
 def metric_name(metric: Any) -> str:

@@ -10,7 +10,7 @@ import tree
 from autokeras.engine.tuner import AutoTuner
 
 from autonas_keras.tasks import convert
-from autonas_keras.tasks.data import check_batch_size
+from autonas_keras.tasks.data import by_name, check_batch_size
 from autonas_keras.tasks.encoders import Encoder, load_encoders, with_preprocessing
 from autonas_keras.tasks.targets import Labels, Numbers
 from autonas_keras.tuners import Project, SearchTuner
@@ -88,7 +88,7 @@ class Prediction:
         x, y = convert.pair(x, y, "x")
         x = self._inputs_for_model(x)
         assert self._targets is not None
-        y = convert.encoded(self._targets, y, "y")
+        y = convert.encoded(self._targets, by_name(y, [head.name for head in self._heads], "y"), "y")
         convert.check_same(x, y)
         model = self.tuner.get_best_model()
         y = y if len(self._heads) > 1 else tree.flatten(y)[0]

@@ -32,7 +32,7 @@ def as_array(data: Any, name: str) -> np.ndarray:
     if isinstance(data, (list, tuple)):
         return from_list(data, name)
     if hasattr(data, "__array__") and hasattr(data, "shape"):  # tensors, keras variables
-        return np.asarray(data)
+        return _decode_bytes(np.asarray(data))
     raise TypeError(
         f"Expected {name} as a NumPy array, a list, a pandas Series or DataFrame or a tf.data.Dataset, "
         f"got {type_name(data)}; convert it to one of these."
@@ -102,24 +102,30 @@ def from_dataset(dataset: Any, name: str) -> tuple[Any, Any]:
     batched = _is_batched(tf.nest.flatten(spec[0]), tf.nest.flatten(spec[1]))
     rows: list[list[np.ndarray]] = []
     for element in dataset.as_numpy_iterator():
-        rows.append([np.asarray(part) for part in tf.nest.flatten(element)])
+        parts = tf.nest.flatten(element)
+        rows.append([np.asarray(part, object if isinstance(part, bytes) else None) for part in parts])
     if not rows:
         raise ValueError(f"Expected {name} to hold samples, got an empty dataset.")
     columns = []
-    for parts in zip(*rows, strict=True):
-        shapes = {part.shape[1:] if batched else part.shape for part in parts}
+    for column in zip(*rows, strict=True):
+        shapes = {part.shape[1:] if batched else part.shape for part in column}
         if len(shapes) > 1:
             raise ValueError(
                 f"Expected {name} to hold entries of one shape, got {' and '.join(map(str, sorted(shapes)[:2]))}; "
                 "bring them to one shape first."
             )
-        columns.append(np.concatenate(parts) if batched else np.stack(parts))
+        columns.append(np.concatenate(column) if batched else np.stack(column))
     columns = [_decode_bytes(column) for column in columns]
     count = len(tf.nest.flatten(spec[0]))
     x, y = columns[:count], columns[count:]
-    if isinstance(spec[0], Mapping) and all(hasattr(part, "shape") for part in spec[0].values()):
-        return dict(zip(sorted(spec[0]), x, strict=True)), (y[0] if len(y) == 1 else tuple(y))
-    return (x[0] if len(x) == 1 else tuple(x)), (y[0] if len(y) == 1 else tuple(y))
+    return _like(spec[0], x), _like(spec[1], y)
+
+
+def _like(spec: Any, columns: Sequence[Any]) -> Any:
+    """Columns as the elements of a dataset hold them: one, several, or by name."""
+    if isinstance(spec, Mapping) and all(hasattr(part, "shape") for part in spec.values()):
+        return dict(zip(sorted(spec), columns, strict=True))
+    return columns[0] if len(columns) == 1 else tuple(columns)
 
 
 def _is_batched(x: Sequence[Any], y: Sequence[Any]) -> bool:
@@ -137,5 +143,14 @@ def _is_batched(x: Sequence[Any], y: Sequence[Any]) -> bool:
 def _decode_bytes(column: np.ndarray) -> np.ndarray:
     """Strings for TensorFlow's bytes."""
     if column.dtype == object and column.size and isinstance(column.flat[0], bytes):
-        return np.array([item.decode() for item in column.ravel()]).reshape(column.shape)
+        # An array of strings has room for the longest in every place: good for rows of a table, not for texts.
+        kind = object if column.size == len(column) else str
+        return np.array([as_text(item) for item in column.ravel()], kind).reshape(column.shape)
     return column
+
+
+def as_text(text: str | bytes) -> str:
+    """A text that TensorFlow can take: no half of a pair of surrogates, which stands for nothing."""
+    if isinstance(text, bytes):
+        return text.decode(errors="replace")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -11,9 +11,17 @@ import keras
 import numpy as np
 import pandas as pd
 
+from autonas_keras.tasks.sources import as_text
+
 NUMBERS = ("integer", "floating", "mixed-integer-float", "boolean", "decimal")
 TIMES = ("datetime64", "datetime", "date", "timedelta64", "timedelta", "time", "period")
-DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})([T\s].*)?")
+MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+DATE = re.compile(
+    r"\s*((\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\d{1,2}/\d{1,2}/\d{2}"
+    rf"|\d{{1,2}}[- ]{MONTH}[-, ]+\d{{2,4}}|{MONTH} \d{{1,2}},? \d{{4}})([T\s].*)?"
+    r"|\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s*[ap]m)?\s*)",
+    re.IGNORECASE,
+)
 NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*", re.IGNORECASE)
 LOOKED_AT = 1000  # categories that tell whether a column holds dates
 SCALARS = {str, bytes, bool, int, float, Decimal, *np.sctypeDict.values()}
@@ -109,14 +117,14 @@ class Categorical(Column):
         return keras.Input((1,), dtype="float64" if self.whole else "string", name=name)
 
     def preprocess(self, tensor: Any) -> Any:
-        if not self.vocabulary:
-            return keras.ops.zeros(keras.ops.shape(tensor))
         if self.whole:
-            tensor = keras.ops.cast(keras.ops.nan_to_num(tensor, nan=float(_unused(self.vocabulary))), "int64")
-            codes = keras.layers.IntegerLookup(vocabulary=self.vocabulary)(tensor)
-        else:
-            codes = keras.layers.StringLookup(vocabulary=self.vocabulary, oov_token=UNKNOWN)(tensor)
-        return keras.ops.cast(codes, "float32")
+            unused = int(min(self.vocabulary)) - 1  # -1, Keras's own word for unknown, may be a category
+            known = keras.ops.where(keras.ops.equal(tensor, keras.ops.floor(tensor)), tensor, float(unused))
+            lookup = keras.layers.IntegerLookup(vocabulary=self.vocabulary, oov_token=unused)
+            return keras.ops.cast(lookup(keras.ops.cast(known, "int64")), "float32")
+        lookup = keras.layers.StringLookup(vocabulary=self.vocabulary or [""], oov_token=UNKNOWN)
+        codes = keras.ops.cast(lookup(tensor), "float32")
+        return codes if self.vocabulary else keras.ops.zeros_like(codes)
 
     def get_state(self) -> dict[str, Any]:
         return {**super().get_state(), "vocabulary": self.vocabulary}
@@ -168,7 +176,8 @@ def find_column(values: pd.Series, name: str, where: str, wished: str | None = N
             f"Expected numbers or categories in column {name!r} of {where}, got dates such as {looked_at[0]!r}; pass what "
             f"counts in them as numbers, or say column_types={{{name!r}: 'categorical'}}."
         )
-    return Categorical(name, sorted(set(strings[often].dropna())))
+    # Keras takes what ends in a NUL for the string without it.
+    return Categorical(name, sorted(text for text in set(strings[often].dropna()) if not text.endswith("\x00")))
 
 
 def distinct(values: pd.Series, name: str, where: str) -> tuple[pd.Series, np.ndarray]:
@@ -224,13 +233,12 @@ def as_strings(found: pd.Series, name: str, where: str) -> pd.Series:
         ValueError: When they are no scalars.
     """
     kind, plain = _kind(found), found.astype(object)
-    if kind == "bytes":
-        plain = plain.str.decode("utf-8", errors="replace")
-    elif kind not in ("string", "empty"):
+    if kind not in ("bytes", "string", "empty"):
         known = found[found.notna()]
         if kind == "mixed" and not set(map(type, known)) <= SCALARS:
             raise _strange(found, name, where)
         plain = known.astype(str).astype(object).reindex(found.index)
+    plain = plain.map(as_text, na_action="ignore")
     return plain.where(plain.notna() & (plain != ""), None)
 
 
@@ -252,15 +260,11 @@ def _strange(values: pd.Series, name: str, where: str) -> ValueError:
     )
 
 
-def _unused(vocabulary: list[Any]) -> int:
-    """A whole number that is no category."""
-    return int(min(vocabulary)) - 1
-
-
 def _example(values: pd.Series) -> str:
-    """A value that is no number, if there is one among the first."""
+    """A value that is no scalar, or else no number, if there is one among the first."""
     known = values.dropna().iloc[:LOOKED_AT]
-    strange = [value for value in known if isinstance(value, str) and not NUMBER.fullmatch(value)]
+    strange = [value for value in known if type(value) not in SCALARS]
+    strange += [value for value in known if isinstance(value, str) and not NUMBER.fullmatch(value)]
     strange += [value for value in known if not isinstance(value, (str, int, float, np.number))]
     value = strange[0] if strange else known.iloc[0]
     return f"{type(value).__name__} {str(value)[:40]!r}"

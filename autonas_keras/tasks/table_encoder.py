@@ -135,7 +135,14 @@ class TableEncoder(Encoder):
     @property
     def entries(self) -> list[str]:
         """The keys of the dictionary that an exported model takes, in the order of the data; Keras allows no slash."""
-        return [name.replace("/", "_") or "_" for name in self.order]
+        taken, found = set(self.order), []
+        for name in self.order:
+            entry = name.replace("/", "_") or "_"
+            while entry != name and entry in taken:
+                entry += "_"
+            taken.add(entry)
+            found.append(entry)
+        return found
 
 
 def _some(names: Sequence[str]) -> str:

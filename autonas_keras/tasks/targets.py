@@ -223,7 +223,9 @@ def class_weights(targets: Sequence[Any], encoded: Any, wish: str | Mapping[Any,
     for label, weight in wish.items():
         label = label.item() if isinstance(label, np.generic) else label
         if label not in known:
-            raise ValueError(f"Expected class_weight by labels of the training data, got {label!r}.")
+            raise ValueError(
+                f"Expected class_weight by the labels of the training data, {labels.describe()}, got {label!r}."
+            )
         if isinstance(weight, bool) or not isinstance(weight, (int, float, np.number)) or not 0 < weight < np.inf:
             raise ValueError(f"Expected positive weights in class_weight, got {weight!r} for {label!r}.")
         weights[known[label]] = float(weight)
@@ -278,7 +280,7 @@ def _label_array(y: Any, name: str) -> np.ndarray:
     if array.dtype.kind == "S":
         return np.char.decode(array)
     if array.dtype.kind not in "buifUOT":
-        raise TypeError(f"Expected labels in {name} as strings or numbers, got dtype {array.dtype}.")
+        raise TypeError(f"Expected labels in {name} as strings or numbers, got dtype {array.dtype}; convert them.")
     return array
 
 

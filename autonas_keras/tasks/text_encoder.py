@@ -11,7 +11,7 @@ import pandas as pd
 
 from autonas_keras.spaces import Texts
 from autonas_keras.tasks.encoders import Encoder
-from autonas_keras.tasks.sources import as_array, type_name
+from autonas_keras.tasks.sources import as_array, as_text, type_name
 
 MOST_WORDS = 20_000  # that have a number
 MOST_CHARACTERS = 200
@@ -50,7 +50,7 @@ class TextEncoder(Encoder):
         if wrong is not None:
             raise TypeError(f"Expected texts in {name}, got {type_name(wrong)}; convert them to strings.")
         found = np.empty(len(texts), object)
-        found[:] = [_clean(text) for text in texts]
+        found[:] = [as_text(text) for text in texts]
         return found
 
     def fit(self, samples: np.ndarray, name: str) -> None:
@@ -60,8 +60,7 @@ class TextEncoder(Encoder):
             characters.update_state(chunk[:, None])
         for layer in (words, characters):
             layer.finalize_state()
-        self.words = words.get_vocabulary(include_special_tokens=False)
-        self.characters = characters.get_vocabulary(include_special_tokens=False)
+        self.words, self.characters = _vocabulary(words), _vocabulary(characters)
         if not self.words:
             raise ValueError(f"Expected texts with words in {name}, got none.")
         lengths = np.array([(len(text.split()), len(text)) for text in samples])
@@ -135,6 +134,11 @@ def _vectorization(
     )
 
 
+def _vocabulary(layer: Any) -> list[str]:
+    """What has a number; Keras loses the NULs at the end of a string, so some may be empty or there twice."""
+    return list(dict.fromkeys(filter(None, layer.get_vocabulary(include_special_tokens=False))))
+
+
 def _objects(data: Any, name: str) -> np.ndarray:
     """What holds the texts as an array of objects: one of strings has room for the longest in every place."""
     if isinstance(data, (str, bytes)):
@@ -153,13 +157,6 @@ def _objects(data: Any, name: str) -> np.ndarray:
     if array.ndim == 0:
         raise TypeError(f"Expected {name} as a list of texts, got {array.item()!r}; put it into a list.")
     return array.astype(object)
-
-
-def _clean(text: str | bytes) -> str:
-    """A text that TensorFlow can take: no half of a pair of surrogates, which stands for nothing."""
-    if isinstance(text, bytes):
-        return text.decode(errors="replace")
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _chunks(samples: np.ndarray) -> Iterator[np.ndarray]:

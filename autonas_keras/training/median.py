@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 
+from autonas_keras.checks import check_count
 from autonas_keras.files import write_atomically
 
 FILE = "curves.json"
@@ -53,10 +54,8 @@ class MedianStopping(keras.callbacks.Callback):
         super().__init__()
         if mode not in ("auto", "min", "max"):
             raise ValueError(f'Expected mode to be "auto", "min" or "max", got {mode!r}.')
-        for argument, value, least in (("warmup_epochs", warmup_epochs, 0), ("min_trials", min_trials, 1)):
-            wrong = isinstance(value, bool) or not isinstance(value, int) or value < least
-            if wrong and not (argument == "warmup_epochs" and value is None):
-                raise ValueError(f"Expected {argument} to be an integer of {least} or more, got {value!r}.")
+        check_count("warmup_epochs", 0 if warmup_epochs is None else warmup_epochs, least=0)
+        check_count("min_trials", min_trials)
         self.directory, self.monitor, self.name = Path(directory), monitor, name
         if mode == "auto":
             mode = "max" if any(part in monitor for part in RISING) else "min"

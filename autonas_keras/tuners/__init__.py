@@ -6,14 +6,16 @@ from autonas_keras.spaces import close_names
 from autonas_keras.tuners.asha import Asha, AshaTuner
 from autonas_keras.tuners.auto import Choice, Facts, choose, read_choice, write_choice
 from autonas_keras.tuners.base import SearchTuner
+from autonas_keras.tuners.bignas import BigNas
 from autonas_keras.tuners.clock import Clock, check_time_limit
 from autonas_keras.tuners.darts import Darts, DartsTuner
-from autonas_keras.tuners.elastic import BigNas, Ofa
-from autonas_keras.tuners.one_shot import Enas, Spos
+from autonas_keras.tuners.enas import Enas
+from autonas_keras.tuners.ofa import Ofa
 from autonas_keras.tuners.project import SEARCHED, Project
 from autonas_keras.tuners.published import Published
 from autonas_keras.tuners.settings import Method, changed
 from autonas_keras.tuners.shared import SharedTuner, Specialized
+from autonas_keras.tuners.spos import Spos
 from autonas_keras.tuners.strategies import (
     EpsilonGreedy,
     Evolution,

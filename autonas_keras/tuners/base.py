@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 import tree
 from autokeras import pipeline as pipeline_module
 from autokeras.engine.tuner import AutoTuner
@@ -22,11 +20,12 @@ from autonas_keras.blocks import Graph, Network
 from autonas_keras.blocks.isolation import forgotten_gradients, own_randomness
 from autonas_keras.evaluation import LatencyTable, model_costs
 from autonas_keras.files import write_atomically
-from autonas_keras.oracles import DurableOracle, StrategyOracle, distributed
-from autonas_keras.spaces import Architecture
+from autonas_keras.oracles import DurableOracle, StrategyOracle
 from autonas_keras.training import MedianStopping, spent, steps_per_epoch
+from autonas_keras.tuners.board import Board
 from autonas_keras.tuners.limits import GraphCosts, check_feasible
 from autonas_keras.tuners.network import Plan, save_model, train
+from autonas_keras.tuners.processes import Processes
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method
 from autonas_keras.tuners.story import Story, spaces_of, write_layers
@@ -34,10 +33,8 @@ from autonas_keras.tuners.timed import Timed
 from autonas_keras.tuners.warm_start import WarmStart
 from autonas_keras.tuners.watching import TimeLeft, named
 
-POLL = 1.0  # seconds between two looks of a worker for the final network
 
-
-class SearchTuner(Timed, AutoTuner):
+class SearchTuner(Timed, Processes, Board, AutoTuner):
     """An AutoTuner that can be killed at any time and called again.
 
     What it adds to AutoKeras's: files are switched at once; the network that is exported is the one that was trained
@@ -55,7 +52,6 @@ class SearchTuner(Timed, AutoTuner):
 
     oracle: Any  # a DurableOracle, or a worker's client of the chief's
     shows_trials = True  # whether KerasTuner prints a table for each
-    shared = True  # whether workers can run trials; else the chief runs them, and the workers wait
     latency: LatencyTable | None = None  # of the network around the searched block
     earlier: WarmStart | None = None  # the search that this one starts from
     _only: tuple[keras.Model, keras.callbacks.History] | None = None  # the training that there was time for
@@ -236,56 +232,6 @@ class SearchTuner(Timed, AutoTuner):
                 self._try_run_and_update_trial(trial)
                 self.on_trial_end(trial)
 
-    # Several processes
-
-    @contextmanager
-    def _serving(self) -> Iterator[Any]:
-        """Answer workers inside, where this process is a chief."""
-        if distributed.role() != "chief":
-            yield None
-            return
-        from autonas_keras.oracles.server import serving
-
-        with serving(self.oracle) as chief:
-            yield chief
-
-    def _lead(self, chief: Any) -> None:
-        """Let workers run the trials; those that cannot be shared are done."""
-        if self.shared:
-            chief.open()
-            chief.wait()
-        else:
-            chief.close()
-
-    def join(self) -> None:
-        """As a worker, wait until the chief searches, and take over its seed, or until the search is finished."""
-        if not self._finished and self._is_worker():
-            self.oracle.join()
-            if self._is_finished_on_disk():
-                self._finish_work()
-
-    def _work(self) -> None:
-        """Run trials until the chief has trained the final network."""
-        try:
-            self._run_trials()
-            while not self._is_finished_on_disk():
-                time.sleep(POLL)
-                self._run_trials()  # a chief that was started again may have some
-        finally:
-            self.oracle.rest()
-        self._finish_work()
-
-    def _finish_work(self) -> None:
-        self.oracle = self.oracle.detach()
-        self._recall_spaces()
-        self._finished = True
-
-    def _is_finished_on_disk(self) -> bool:
-        try:
-            return bool(json.loads(Path(self._get_tuner_fname()).read_text()).get("finished"))
-        except (OSError, ValueError):
-            return False
-
     def _declare(self) -> None:
         """Declare the whole space, and check that some architecture meets the limits."""
         hp = self.oracle.get_space()
@@ -422,52 +368,3 @@ class SearchTuner(Timed, AutoTuner):
         record = json.loads(self._file("final.json").read_text())
         history.epoch, history.history = record["epoch"], record["history"]
         return history
-
-    # Results
-
-    def architecture(self, hp: Any) -> Architecture:
-        """The architecture of hyperparameters: of the only searched block, or joined under the names of several."""
-        point = self.graph.space.read(hp)
-        if len(self.graph.searched) == 1:
-            block = self.graph.searched[0]
-            return point.scope(block.name, block.space)
-        return point
-
-    def _shown(self, hp: Any) -> dict[str, Any]:
-        """Space and architecture of a network, for callbacks that draw it."""
-        return {"space": self.result_space, "architecture": self.architecture(hp)} if self.graph.searched else {}
-
-    @property
-    def result_space(self) -> Any:
-        """The space that ``architecture`` gives points of."""
-        return self.graph.searched[0].space if len(self.graph.searched) == 1 else self.graph.space
-
-    def write_result(self, trial_id: str, **result: Any) -> None:
-        """Keep what a trial cost beside it."""
-        write_atomically(Path(self.get_trial_dir(trial_id)) / "result.json", json.dumps(result))
-
-    def leaderboard(self) -> pd.DataFrame:
-        """What was tried, the best first: architecture, metrics, params, flops, seconds, status."""
-        rows, minimise = [self._row(trial) for trial in self._listed()], self.oracle.objective.direction == "min"
-        names = ["trial", "architecture", "score", "params", "flops", "seconds", "status"]
-        table = pd.DataFrame(rows, columns=list(rows[0]) if rows else names)
-        return table.sort_values("score", ascending=minimise, na_position="last", ignore_index=True, kind="stable")
-
-    def _listed(self) -> list[Any]:
-        """The trials of the leaderboard."""
-        return list(self.oracle.trials.values())
-
-    def _row(self, trial: Any) -> dict[str, Any]:
-        """What the leaderboard says of a trial."""
-        file = Path(self.get_trial_dir(trial.trial_id)) / "result.json"
-        result = json.loads(file.read_text()) if file.exists() else {}
-        metrics = {
-            name: next((one.mean() for one in history if one.step == trial.best_step), history[-1].mean())
-            for name, history in ((name, trial.metrics.get_history(name)) for name in trial.metrics.metrics)
-            if history
-        }
-        row = {"trial": trial.trial_id, "architecture": None}
-        if self.graph.searched and trial.hyperparameters.values:
-            row["architecture"] = str(self.architecture(trial.hyperparameters)).replace("\n", "; ")
-        costs = {name: result.get(name) for name in ("params", "flops", "seconds")}
-        return {**row, **metrics, "score": trial.score, **costs, "status": trial.status}

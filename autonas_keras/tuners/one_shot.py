@@ -1,8 +1,4 @@
-"""Search with shared weights, one path at a time: SPOS and ENAS.
-
-References: Guo et al., "Single Path One-Shot Neural Architecture Search with Uniform Sampling" (SPOS), ECCV 2020,
-algorithm 1; Pham et al., "Efficient Neural Architecture Search via Parameter Sharing" (ENAS), ICML 2018, section 2.2.
-"""
+"""What searches with one path at a time share: a supernet is trained, architectures are judged with its weights."""
 
 from __future__ import annotations
 
@@ -11,29 +7,24 @@ import zlib
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import keras
 import pandas as pd
 import tree
 
 from autonas_keras.blocks import Graph, Network, Recipe, alone
-from autonas_keras.evaluation import InheritedScore, SharedWeights
+from autonas_keras.evaluation import SharedWeights
 from autonas_keras.files import write_atomically
 from autonas_keras.layers import has_function
 from autonas_keras.oracles import Given
 from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, JoinedSpace, MacroSpace, MobileSpace, Space
-from autonas_keras.strategies import Reinforce, Strategy
 from autonas_keras.supernets import PathCell, PathChain, PathFunction, PathMacro, PathMobile, PathSupernet
 from autonas_keras.training import (
-    ControllerSampling,
-    ControllerTraining,
     Deadline,
-    FairSampling,
     PathModel,
     Sampling,
     UniformSampling,
-    controller_probabilities,
     fit_paths,
     path_seconds,
     steps_per_epoch,
@@ -41,7 +32,7 @@ from autonas_keras.training import (
 from autonas_keras.tuners.network import LARGE, adapt, image_shape
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method, check_rates, check_whole
-from autonas_keras.tuners.shared import SharedTuner, evolution, judged
+from autonas_keras.tuners.shared import SharedTuner
 
 CHANNELS = 16  # channels of a supernet's first cell or layer at most, unless told otherwise
 
@@ -123,99 +114,6 @@ class OneShot(Method):
             return self.search_learning_rate
         summed = any(isinstance(part, CellSpace) and part.topology != "dense" for part in space.parts.values())
         return (0.025 if summed else 0.1), 0.0001
-
-
-@dataclass(frozen=True)
-class Spos(OneShot):
-    """Single-path one-shot: paths drawn uniformly train the supernet, then evolution searches it.
-
-    Args:
-        evaluations: Architectures that evolution judges.
-        population_size: Architectures of a generation.
-        fair: Whether a step trains every operation of every place once (FairNAS), instead of one path.
-        **others: Those of ``OneShot``.
-    """
-
-    name: ClassVar[str] = "spos"
-
-    evaluations: int = 500
-    population_size: int = 50
-    fair: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_whole(self, "evaluations", "population_size", least=2)
-
-    def tuner_class(self) -> type[OneShotTuner]:
-        return SposTuner
-
-
-@dataclass(frozen=True)
-class Enas(OneShot):
-    """A controller and the shared weights of what it draws, learnt in turn.
-
-    Args:
-        controller_steps: Rewards that the controller learns from after each epoch.
-        warmup_epochs: Epochs at the start that draw uniformly; a fifth when None.
-        controller_learning_rate: Rate of Adam for the controller; 0.0035 when None, 0.001 for the macro space.
-        tanh_constant: Bound of the controller's logits; 1.1 when None, 1.5 for the macro space.
-        entropy_weight: Weight of its entropy bonus.
-        skip_target: Rate of skip inputs that the controller is held to in the macro space.
-        skip_weight: Weight of the divergence of its skip decisions from that rate, summed over the skip inputs of a
-            layer and averaged over the layers that may have any.
-        samples: Architectures that the controller draws at the end, of which the best is taken.
-        **others: Those of ``OneShot``.
-    """
-
-    name: ClassVar[str] = "enas"
-
-    controller_steps: int = 100
-    warmup_epochs: int | None = None
-    controller_learning_rate: float | None = None
-    tanh_constant: float | None = None
-    entropy_weight: float = 1e-4
-    skip_target: float = 0.4
-    skip_weight: float = 0.8
-    samples: int = 50
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_whole(self, "controller_steps", "samples")
-        for name in ("controller_learning_rate", "tanh_constant"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"Expected {name} to be a positive number or None, got {value!r}.")
-        if not 0 < self.skip_target < 1:
-            raise ValueError(f"Expected skip_target to be a rate between 0 and 1, got {self.skip_target!r}.")
-        if not self.skip_weight >= 0:
-            raise ValueError(f"Expected skip_weight to be a number that is not negative, got {self.skip_weight!r}.")
-
-    def tuner_class(self) -> type[OneShotTuner]:
-        return EnasTuner
-
-    def controller(self, space: JoinedSpace, seed: int) -> Reinforce:
-        """The controller of a space, with the published settings but for those of this method."""
-        macro = {key: part for key, part in space.parts.items() if isinstance(part, MacroSpace)}
-        joining = sum(part.layers - 1 for part in macro.values())
-        return Reinforce(
-            space,
-            learning_rate=self.controller_learning_rate or (1e-3 if macro else 3.5e-3),
-            entropy_weight=self.entropy_weight,
-            batch_size=1,
-            normalize=None,
-            baseline_decay=0.99,
-            tanh_constant=self.tanh_constant or (1.5 if macro else 1.1),
-            prior={
-                f"{key}/{name}": (1 - self.skip_target, self.skip_target)
-                for key, part in macro.items()
-                for name in part.skip_names
-            },
-            prior_weight=self.skip_weight / max(1, joining),
-            beta_1=0.0,
-            epsilon=1e-3,
-            unique=False,
-            seed=seed,
-        )
 
 
 class OneShotTuner(SharedTuner):
@@ -341,70 +239,3 @@ class OneShotTuner(SharedTuner):
             return {}
         assert self.costs is not None
         return {"limits": self.limits, "costs": self.costs.of}
-
-
-class SposTuner(OneShotTuner):
-    """Uniform paths, then evolution."""
-
-    def _paths(self) -> int:
-        return FairSampling(self.graph.space, 0).paths if self.method.fair else 1
-
-    def _plan(self, model: PathModel, epochs: int) -> tuple[Sampling, list[keras.callbacks.Callback]]:
-        kind = FairSampling if self.method.fair else UniformSampling
-        return kind(self.graph.space, self.seed), []
-
-    def _search(self, judge: Judge) -> tuple[Architecture, list[dict[str, Any]]]:
-        strategy = evolution(self.graph.space, self.method.population_size, self.seed, self._limited())
-        left = self._judging_left
-        return judged(strategy, judge, self.method.evaluations, self._fit["verbose"], left, self._costs_of)
-
-
-class EnasTuner(OneShotTuner):
-    """A controller that learns along with the shared weights, and draws the architectures to choose from."""
-
-    def _plan(self, model: PathModel, epochs: int) -> tuple[Sampling, list[keras.callbacks.Callback]]:
-        method = self.method
-        warmup = epochs // 5 if method.warmup_epochs is None else method.warmup_epochs
-        self._controller = method.controller(self.graph.space, self.seed)
-        if self.earlier is not None and "parameters" in (self.earlier.state or {}):
-            self._controller.begin([], self.earlier.state)
-        x, y = self._judged()
-        size = min(method.search_batch_size, len(tree.flatten(x)[0]))
-        judge = InheritedScore(model, None, (x, y), size)
-        count = max(1, len(tree.flatten(x)[0]) // size)
-        self._learning = ControllerTraining(
-            self._controller,
-            lambda architecture, step: judge.on_batch(architecture, step % count),
-            method.controller_steps if self.clock is None else max(1, method.controller_steps // 5),
-            warmup,
-            self._file("search", "controller"),
-        )
-        self._epochs = epochs
-        return ControllerSampling(self._controller, self.seed, warmup), [self._learning]
-
-    def _record(self) -> Callable[[], dict[str, Any]] | None:
-        return lambda: {"probabilities": controller_probabilities(self._controller.network, self.seed)}
-
-    def _search(self, judge: Judge) -> tuple[Architecture, list[dict[str, Any]]]:
-        # A training that had ended before a kill does not call back.
-        self._learning.restore_last(self._epochs)
-        drawn = Drawn(self._controller, self.seed, **self._limited())
-        left = self._judging_left
-        return judged(drawn, judge, self.method.samples, self._fit["verbose"], left, self._costs_of)
-
-
-class Drawn(Strategy):
-    """What a trained controller draws, each once.
-
-    Args:
-        controller: Whose network draws.
-        seed: Seed of the draws.
-        **kwargs: limits and costs, as Strategy takes them.
-    """
-
-    def __init__(self, controller: Reinforce, seed: int, **kwargs: Any) -> None:
-        super().__init__(controller.space, seed=seed, **kwargs)
-        self.network = controller.network
-
-    def _suggest(self) -> Architecture:
-        return self.space.decode(self.network.sample(self.rng, 1).codes[0])

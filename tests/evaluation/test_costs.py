@@ -14,10 +14,10 @@ from autonas_keras.layers import cell_network, register_operation
 from autonas_keras.spaces import DARTS_V2, Architecture, CellSpace
 
 SPACES = {
-    "darts": CellSpace.darts(cells=5, channels=3),
-    "nasnet": CellSpace.nasnet(cells=3, channels=4, nodes=3),
+    "darts": CellSpace.darts(cells=5, channels=3, nodes=2),
+    "nasnet": CellSpace.nasnet(cells=3, channels=4, nodes=2),
     "nasbench201": CellSpace.nasbench201(cells=3, channels=4),
-    "others": CellSpace(("conv_7x1_1x7", "sep_conv_7x7", "conv_1x1", "skip_connect"), nodes=3, cells=4, channels=5),
+    "others": CellSpace(("conv_7x1_1x7", "sep_conv_7x7", "conv_1x1", "skip_connect"), nodes=2, cells=4, channels=5),
     "reduction only": CellSpace.darts(cells=1, channels=2),
 }
 

@@ -54,6 +54,16 @@ def test_a_table_is_normalised_and_gaps_are_zero() -> None:
     np.testing.assert_allclose(found[:, 2].std(), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("unit", [1e-25, 1e-9, 1e25])
+def test_columns_of_any_unit_are_normalised(unit: float) -> None:
+    table = TABLE[:, :2] * np.float32(unit)
+    columns = Columns.of(["a", "b"], [], [], table)
+    found = np.asarray(normalised_table(keras.ops.convert_to_tensor(table), columns))
+    plain = Columns.of(["a", "b"], [], [], TABLE[:, :2])
+    np.testing.assert_allclose(found, np.asarray(normalised_table(TABLE[:, :2], plain)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(columns.bins(0, 4), plain.bins(0, 4), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("embedding", SPACE.embeddings)
 def test_networks_of_all_embeddings_read_gaps_and_are_saved(embedding: str, tmp_path: Path) -> None:
     model = network(numbers=embedding, layer_1="cross", layer_2="attention", normalisation="batch")

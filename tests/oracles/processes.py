@@ -27,7 +27,7 @@ from tests.forks import forked
 
 TRIALS = 12
 LEASE = 1.0  # seconds
-KILLS = 10  # in the chaos
+KILLS = 6  # in the chaos
 
 
 class Raising(oracles.RandomSearch):

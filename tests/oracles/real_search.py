@@ -1,4 +1,4 @@
-"""A search of sixty tiny networks and the way to kill it; run as a program so that it can fork.
+"""A search of tiny networks and the way to kill it; run as a program so that it can fork.
 
 Forked children share the imports, which take some seconds; nothing of TensorFlow runs before the fork.
 """
@@ -23,7 +23,7 @@ from autonas_keras import oracles
 from tests.forks import forked
 from tests.oracles.searches import check_files
 
-TRIALS = 60
+TRIALS = 16
 
 
 def build(hp: Any) -> keras.Model:
@@ -53,7 +53,7 @@ def search(folder: Path) -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(24, 8, 8, 1)).astype("float32"), rng.integers(3, size=24)
     oracle = oracles.RegularizedEvolution(
-        objective="val_loss", max_trials=TRIALS, seed=0, population_size=10, sample_size=3
+        objective="val_loss", max_trials=TRIALS, seed=0, population_size=6, sample_size=3
     )
     tuner = Tuner(oracle=oracle, hypermodel=build, directory=folder, project_name="search")
     tuner.search(x, y, validation_data=(x, y), batch_size=24, epochs=1, shuffle=False, verbose=0)
@@ -75,7 +75,7 @@ def main(folder: Path, kills: int) -> list[int]:
     whole, cut = start(folder / "whole"), start(folder / "cut")
     for number in range(kills):
         # Spread over the trials, each at a random moment of one of them.
-        while len(ended(folder / "cut")) < 5 * number + 2:
+        while len(ended(folder / "cut")) < 4 * number + 2:
             assert not os.waitpid(cut, os.WNOHANG)[0], "it ended before it could be killed"
             time.sleep(0.01)
         time.sleep(rng.uniform(0, 0.4))

@@ -143,20 +143,20 @@ def killed_search(name: str, folder: Path, seed: int, rng: random.Random, longes
         write_line(folder / "search", "killed")
 
 
-def main(name: str, folder: str, kills: int) -> None:
-    """Kill searches ``kills`` times, compare each with the one that was never killed."""
+def main(name: str, folder: Path, kills: int) -> int:
+    """Kill searches ``kills`` times at least, compare each with the one that was never killed; the number of kills."""
     rng, total, number = random.Random(name), 0, 0
     while total < kills:
-        whole, cut = Path(folder) / f"whole_{number}", Path(folder) / f"cut_{number}"
+        whole, cut = folder / f"whole_{number}", folder / f"cut_{number}"
         search(name, str(whole), number)
         total += killed_search(name, cut, number, rng, 0.25)
         told = story(whole)
         assert story(cut) == told, f"{cut} differs from {whole}"
         check_runs(cut / "search", {trial[0] for trial in told[0] if trial[4] > 1})
         number += 1
-    print(json.dumps({"kills": total, "searches": number}))
+    return total
 
 
 if __name__ == "__main__":
     gc.freeze()  # what is imported is no garbage, and stays shared with the children
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    print(json.dumps({name: main(name, Path(sys.argv[1]) / name, int(sys.argv[2])) for name in sys.argv[3:]}))

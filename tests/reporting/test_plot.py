@@ -97,13 +97,13 @@ def test_a_long_name_of_the_users_own_finds_room(monkeypatch: pytest.MonkeyPatch
 def test_the_same_architecture_makes_the_same_file_in_another_process(tmp_path: Path) -> None:
     program = (
         "import sys; from autonas_keras.spaces import CellSpace; from autonas_keras.reporting import plot_architecture; "
-        "s = CellSpace.nasnet(); plot_architecture(s, s.default(), sys.argv[1])"
+        "s = CellSpace.nasnet(); [plot_architecture(s, s.default(), path) for path in sys.argv[1:]]"
     )
-    for suffix in (".svg", ".png"):
-        here = plot_architecture(CellSpace.nasnet(), CellSpace.nasnet().default(), tmp_path / f"here{suffix}")
-        there = tmp_path / f"there{suffix}"
-        run([sys.executable, "-c", program, str(there)], check=True, cwd=Path(__file__).parents[2])
-        assert here.read_bytes() == there.read_bytes()
+    there = [tmp_path / f"there{suffix}" for suffix in (".svg", ".png")]
+    run([sys.executable, "-c", program, *map(str, there)], check=True, cwd=Path(__file__).parents[2])
+    for path in there:
+        here = plot_architecture(CellSpace.nasnet(), CellSpace.nasnet().default(), tmp_path / f"here{path.suffix}")
+        assert here.read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["cell.pdf", "cell", "cell.svg.txt"])

@@ -8,7 +8,6 @@ from autonas_keras.strategies import (
     EpsilonGreedy,
     Genetic,
     LocalSearch,
-    Predictor,
     RandomSearch,
     RegularizedEvolution,
     Reinforce,
@@ -112,7 +111,7 @@ class TestNSGA2OfThreeObjectives(TestNSGA2):
 
 
 class TestReinforce(StrategyTestCase):
-    steps = 24
+    steps = 17
     nonsense = (
         {"algorithm": "q_learning"},
         {"units": 0},
@@ -131,20 +130,3 @@ class TestReinforce(StrategyTestCase):
 class TestReinforceByPPO(TestReinforce):
     def strategy(self, space: Space, seed: int | None = 0, **kwargs: Any) -> Strategy:
         return Reinforce(space, seed=seed, **{"algorithm": "ppo", "batch_size": 4, **kwargs})
-
-
-class TestPredictor(StrategyTestCase):
-    steps = 12
-    evaluations = 60
-    nonsense = (
-        {"predictor": "oracle"},
-        {"encoding": "graph"},
-        {"acquisition": "luck"},
-        {"initial": 1},
-        {"candidates": 0},
-        {"parents": 0},
-        {"beta": -1.0},
-    )
-
-    def strategy(self, space: Space, seed: int | None = 0, **kwargs: Any) -> Strategy:
-        return Predictor(space, seed=seed, **{"initial": 8, "candidates": 100, **kwargs})

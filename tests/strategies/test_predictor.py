@@ -46,7 +46,7 @@ class Constant:
 
 
 class TestGaussianProcess(StrategyTestCase):
-    steps = 12
+    steps = 9
     evaluations = 100
     nonsense = (
         {"predictor": "svm"},
@@ -73,7 +73,7 @@ class TestGaussianProcess(StrategyTestCase):
 
 
 class TestLinear(StrategyTestCase):
-    steps = 12
+    steps = 10
     evaluations = 80
 
     def strategy(self, space: Space, seed: int | None = 0, **kwargs: Any) -> Strategy:
@@ -110,7 +110,7 @@ def test_every_predictor_proposes_better_architectures_than_random(predictor: An
 
 
 @pytest.mark.parametrize("predictor", ["gp", "forest", "linear", Nearest(), Constant()])
-def test_a_search_with_any_predictor_goes_on_from_every_cut(predictor: Any) -> None:
+def test_a_search_with_any_predictor_goes_on_from_a_cut(predictor: Any) -> None:
     def new(seed: int) -> Predictor:
         return Predictor(CellSpace.nasbench201(), predictor, initial=3, candidates=20, most=6, every=4, seed=seed)
 
@@ -121,7 +121,7 @@ def test_a_search_with_any_predictor_goes_on_from_every_cut(predictor: Any) -> N
         states.append(json.dumps(strategy.get_state()))
         found.append(strategy.propose())
         strategy.observe(found[-1], reward)
-    for cut in range(0, 10, 2):
+    for cut in (2, 5, 9):  # before the first model, and after one and two
         again = new(1)
         again.set_state(json.loads(states[cut]))
         for place in range(cut, 10):

@@ -9,6 +9,7 @@ import autokeras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 import autonas_keras.blocks as ank
 from autonas_keras.spaces import CellSpace
@@ -19,7 +20,7 @@ DENSE = CellSpace(operations=("none", "skip_connect", "conv_1x1"), nodes=2, cell
 
 
 def test_an_image_and_a_table_into_one_head(tmp_path: Path) -> None:
-    image, table = ank.ImageInput(), ank.StructuredDataInput()
+    image, table = ank.ImageInput(name="photo"), ank.StructuredDataInput(name="facts")
     a = ank.CellBlock(ONE_CELL)(ank.Normalization()(image))
     b = ank.DenseBlock(num_layers=1, dropout=0.0, use_batchnorm=False)(ank.Normalization()(table))
     out = ank.ClassificationHead()(ank.Merge()([a, b]))
@@ -27,8 +28,11 @@ def test_an_image_and_a_table_into_one_head(tmp_path: Path) -> None:
     frame = pd.DataFrame({"mean": x.mean(axis=(1, 2)), "zero": 0.0})
     model = AutoModel([image, table], out, directory=tmp_path, seed=0, search_epochs=1, search_cells=1)
     model.fit([x, frame], y, epochs=1, verbose=0)
-    assert model.predict([x, frame], verbose=0).shape == y.shape
-    assert model.predict({"image": x, "table": frame}, verbose=0).dtype == y.dtype
+    found = model.predict([x, frame], verbose=0)
+    assert found.shape == y.shape and found.dtype == y.dtype
+    np.testing.assert_array_equal(model.predict({"facts": frame, "photo": x}, verbose=0), found)
+    with pytest.raises(ValueError, match=r"x with the keys \['facts', 'photo'\].*got \['image', 'table'\]"):
+        model.predict({"image": x, "table": frame}, verbose=0)
     exported = model.export_model()
     assert [tuple(entry.shape[1:]) for entry in exported.inputs] == [(8, 8), (1,), (1,)]
     assert {type(layer).__module__.split(".")[0] for layer in exported.layers} == {"keras"}
@@ -58,6 +62,9 @@ def test_two_searched_blocks_and_two_heads(tmp_path: Path) -> None:
     labels, numbers = model.predict(x, verbose=0)
     assert labels.dtype == y.dtype and numbers.dtype == ink.dtype and numbers.shape == ink.shape
     result = model.evaluate(x, [y, ink], verbose=0, return_dict=True)
+    assert model.evaluate(x, {"ink": ink, "digit": y}, verbose=0, return_dict=True) == pytest.approx(result)
+    pairs = tf.data.Dataset.from_tensor_slices((x, {"digit": y, "ink": ink})).batch(32)
+    assert model.evaluate(pairs, verbose=0, return_dict=True) == pytest.approx(result)
     assert result["digit_accuracy"] == pytest.approx((labels == y).mean())
     assert set(model.best_architecture.scope("second")) == {choice.name for choice, _ in DENSE.walk()}
     assert model.best_architecture.scope("cell_block_1", ONE_CELL) in ONE_CELL

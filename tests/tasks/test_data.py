@@ -123,7 +123,11 @@ def test_a_frame_keeps_its_rows() -> None:
 def test_parts_of_several_inputs() -> None:
     a, b = images(), np.zeros((6, 2))
     assert [part.shape for part in data.as_parts([a, b], 2, "x")] == [a.shape, b.shape]
-    assert [part.shape for part in data.as_parts({"a": a, "b": b}, 2, "x")] == [a.shape, b.shape]
+    assert data.as_parts({"a": a}, 1, "x")[0] is a
+    named = data.by_name({"b": b, "a": a}, ["a", "b"], "x")
+    assert named[0] is a and named[1] is b and data.by_name(a, ["a", "b"], "x") is a
+    with pytest.raises(ValueError, match=r"Expected x with the keys \['a', 'b'\].*got \['a', 'c'\]"):
+        data.by_name({"a": a, "c": b}, ["a", "b"], "x")
     assert data.as_parts(a, 1, "x")[0] is a
     for wrong, got in ((a, "one ndarray"), ([a], "got 1"), ([a, b, b], "got 3")):
         with pytest.raises(ValueError, match=got):
@@ -223,6 +227,22 @@ def test_a_dataset_of_strings_and_several_inputs() -> None:
     (found_x, found_table), found_y = sources.from_dataset(dataset, "x")
     assert found_x.shape == x.shape and found_table.shape == table.shape
     assert found_y.tolist() == y.tolist()
+
+
+def test_texts_of_a_dataset_take_the_room_that_they_need_and_may_be_broken() -> None:
+    import tensorflow as tf
+
+    texts = [b"long " * 1_000, b"caf\xe9", *[b"short"] * 6]
+    dataset = tf.data.Dataset.from_tensor_slices((texts, texts))
+    for given in (dataset, dataset.batch(3)):
+        for found in sources.from_dataset(given, "x"):
+            assert found.nbytes < 1_000 and found[1] == "caf\ufffd" and found[-1] == "short"
+
+
+def test_labels_may_be_a_tensor_of_strings() -> None:
+    import tensorflow as tf
+
+    assert sources.as_array(tf.constant(["a", "b"]), "y").tolist() == ["a", "b"]
 
 
 def test_one_hot_targets_of_an_unbatched_dataset() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import keras
 import keras_tuner
+import numpy as np
 import pytest
 
 from autonas_keras.blocks import ClassificationHead, RegressionHead
-from autonas_keras.tasks.objectives import directed
+from autonas_keras.tasks.facts import check_objective
+from autonas_keras.tasks.objectives import directed, suit_classes
 
 
 @pytest.mark.parametrize(
@@ -51,3 +53,27 @@ def test_what_is_not_known_stays_or_is_refused() -> None:
 
     with pytest.raises(ValueError, match="an objective with a direction .* got 'val_mine'"):
         directed("val_mine", [ClassificationHead(metrics=[mine])])
+
+
+@pytest.mark.parametrize(
+    ("head", "objective", "hint"),
+    [(ClassificationHead, "val_f1", "val_f1_score"), (ClassificationHead, "AUC", "val_auc"),
+     (RegressionHead, "val_r2", "val_r2_score")],
+)  # fmt: skip
+def test_a_name_that_is_nearly_one_is_told_what_it_could_be(head: type, objective: str, hint: str) -> None:
+    with pytest.raises(ValueError, match=f"got '{objective}'; (did you mean|known are) .*{hint}"):
+        check_objective(objective, [head()])
+
+
+def test_the_f1_score_of_many_classes_takes_the_likeliest_and_that_of_the_user_stays() -> None:
+    true, likely = np.eye(4, dtype="float32"), np.full((4, 4), 0.2, "float32") + 0.2 * np.eye(4, dtype="float32")
+    own = keras.metrics.F1Score(average="macro", threshold=0.5, name="own")
+    head = ClassificationHead(metrics=[own])
+    directed("val_f1_score", [head])
+    asked = head.metrics[1]
+    for classes, expected in ((4, 1.0), (2, 0.0)):
+        suit_classes(head, classes)
+        asked.reset_state()
+        asked.update_state(true, likely)
+        assert float(asked.result()) == pytest.approx(expected)
+    assert own.threshold == 0.5

@@ -124,7 +124,7 @@ def test_class_weights_count_rare_classes_as_much(tmp_path: Path) -> None:
     no, yes = model._heads[0].class_weights
     assert (no > yes) == (counts["no"] < counts["yes"])
     for wish, message in (
-        ({"maybe": 2}, "by labels of the training data, got 'maybe'"),
+        ({"maybe": 2}, "by the labels of the training data, 2 classes .'no', 'yes'., got 'maybe'"),
         ({"yes": 0}, "positive weights in class_weight, got 0"),
         ("even", 'to be "balanced"'),
     ):

@@ -112,6 +112,40 @@ def test_the_exported_layers_do_the_same_in_a_process_with_keras_alone(tmp_path:
     np.testing.assert_array_equal(np.load(tmp_path / "found.npy"), expected)
 
 
+def exported(encoder: TableEncoder, columns: dict[str, Any]) -> np.ndarray:
+    inputs, tensor = encoder.preprocessing()
+    return keras.Model(inputs, tensor).predict(columns, verbose=0)
+
+
+def test_whole_categories_are_the_same_in_the_exported_layers_where_one_is_minus_one_or_none_is_whole() -> None:
+    encoder = fitted(pd.DataFrame({"code": pd.Categorical([-1, -1, 0, 0, 5, 5])}))
+    values = np.array([-1, 0, 5, -2, 7, 0.5, np.nan])
+    expected = encode(encoder, pd.DataFrame({"code": values}))
+    assert expected.ravel().tolist() == [1, 2, 3, 0, 0, 0, 0]
+    np.testing.assert_array_equal(exported(encoder, {"code": values}), expected)
+
+
+def test_a_column_without_any_category_twice_is_exported_too() -> None:
+    data = pd.DataFrame({"name": ["Ann", "Ben", ""], "age": [1.0, 2.0, 3.0]})
+    encoder = fitted(data)
+    columns = {"name": np.array(["Ann", "Dora", ""], object), "age": data["age"].to_numpy()}
+    np.testing.assert_array_equal(exported(encoder, columns), [[1, 0], [2, 0], [3, 0]])
+
+
+def test_columns_whose_names_differ_by_a_slash_keep_entries_of_their_own() -> None:
+    encoder = fitted(pd.DataFrame({"a/b": [1, 2], "a_b": [3, 4], "": [5, 6], "_": [7, 8]}))
+    assert encoder.entries == ["a_b_", "a_b", "__", "_"]
+    columns = {name: np.array([place, place]) for place, name in enumerate(encoder.entries)}
+    np.testing.assert_array_equal(exported(encoder, columns), [[0, 1, 2, 3]] * 2)
+
+
+def test_strings_that_tensorflow_cannot_hold_are_categories_like_others() -> None:
+    encoder = fitted(pd.DataFrame({"s": ["\ud800", "\ud800", "a\0", "a\0", "a", "a"]}))
+    assert encode(encoder, pd.DataFrame({"s": ["\ud801", "a\0", "a"]})).ravel().tolist() == [1, 0, 2]
+    columns = {"s": np.array(["?", "a\0", "a"], object)}
+    assert exported(encoder, columns).ravel().tolist() == [1, 0, 2]
+
+
 def test_columns_are_matched_by_name_and_the_state_goes_through_json() -> None:
     data = frame()
     encoder, again = fitted(data), TableEncoder()
@@ -169,7 +203,10 @@ def test_types_can_be_said() -> None:
         (["2020-01-01", "2020-02-01"], "dates such as '2020-01-01'"),
         (["1/2/2020 10:00", "3/4/2020 11:00"], "dates such as"),
         ([pd.Timestamp("2020-01-01").date()] * 2, "dates or times"),
+        (["Jan 1, 2020", "13-Feb-20"], "dates such as 'Jan 1, 2020'"),
+        (["01/02/20", "9:05:10 pm"], "dates such as '01/02/20'"),
         ([[1], [2]], "list '.1.'; drop the column"),
+        (["word", [2]], "list '.2.'; drop the column"),
         ([1.0, np.inf], "infinity in 1 of 2"),
         ([1e39, 1.0], "infinity in 1 of 2"),
         ([1j, 2j], "complex"),

@@ -104,6 +104,15 @@ def test_what_is_no_text_is_refused(data: Any, error: type[Exception], message: 
         TextEncoder().read(data, "x")
 
 
+def test_texts_with_nul_characters_are_learnt_from() -> None:
+    encoder = fitted(["a\0 b\0", "a\0 a c", "\0"])
+    samples = encoder.read(["a\0 c", "a b", "\0"], "x")
+    entry, numbers = encoder.preprocessing()
+    expected = encoder.encode(samples, "x")
+    assert set(encoder.words) == {"a", "b", "c"} and expected[1, 0] > 1
+    np.testing.assert_array_equal(keras.Model(entry, numbers)(tf.constant(samples.tolist())).numpy(), expected)
+
+
 def test_training_texts_without_words_are_refused() -> None:
     with pytest.raises(ValueError, match="Expected texts with words in x, got none"):
         fitted(["", " ", "?!"])

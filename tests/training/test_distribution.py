@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 
-@pytest.mark.slow(seconds=20)
+@pytest.mark.slow(seconds=15)
 def test_two_devices_learn_what_one_does() -> None:
     command = [sys.executable, str(Path(__file__).with_name("two_devices.py"))]
     one, two = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])

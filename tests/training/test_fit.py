@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import keras
@@ -24,7 +25,7 @@ from autonas_keras.training import (
     select_by_perturbation,
 )
 
-SPACE = CellSpace(("sep_conv_3x3", "skip_connect", "none"), nodes=2, cells=3, channels=2)
+SPACE = CellSpace(("sep_conv_3x3", "skip_connect", "none"), nodes=1, cells=3, channels=2)
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((24, 6, 6, 1)).astype("float32"), RNG.integers(0, 2, 24)
 
@@ -120,31 +121,42 @@ def search(directory: Path | None, seed: int = 0, callbacks: tuple = ()) -> tupl
     return model, history.history
 
 
-def test_a_cut_search_goes_on_to_the_same_bits(tmp_path: Path) -> None:
-    whole, history = search(tmp_path / "whole")
-    for epoch in (0, 2):
-        directory = tmp_path / f"cut_{epoch}"
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[BilevelModel, dict, Path]:
+    """A search that was never cut: its model, its history and its folder."""
+    folder = tmp_path_factory.mktemp("whole")
+    return *search(folder), folder
+
+
+def test_a_cut_search_goes_on_to_the_same_bits(tmp_path: Path, whole: tuple[BilevelModel, dict, Path]) -> None:
+    model, history, _ = whole
+    for epoch in (0, 2):  # from the start, and from the file
         with pytest.raises(Killed):
-            search(directory, callbacks=(KillAfter(epoch),))
-        again, resumed = search(directory)
-        for a, b in zip(whole.variables, again.variables, strict=True):
-            np.testing.assert_array_equal(to_numpy(a), to_numpy(b), err_msg=a.path)
-        np.testing.assert_array_equal(history["loss"], resumed["loss"])
+            search(tmp_path, callbacks=(KillAfter(epoch),))
+    again, resumed = search(tmp_path)
+    for a, b in zip(model.variables, again.variables, strict=True):
+        np.testing.assert_array_equal(to_numpy(a), to_numpy(b), err_msg=a.path)
+    np.testing.assert_array_equal(history["loss"], resumed["loss"])
     assert np.isnan(history["alpha_loss"][0]) and not np.isnan(history["alpha_loss"][1])
     assert len(history["loss"]) == 4
 
 
-def test_a_finished_search_is_not_trained_again(tmp_path: Path) -> None:
-    first, _ = search(tmp_path)
+def test_a_finished_search_is_not_trained_again(tmp_path: Path, whole: tuple[BilevelModel, dict, Path]) -> None:
+    first, _, folder = whole
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     again, history = search(tmp_path, callbacks=(KillAfter(0),))
     for a, b in zip(first.architecture_weights, again.architecture_weights, strict=True):
         np.testing.assert_array_equal(to_numpy(a), to_numpy(b))
     assert len(history["loss"]) == 4
 
 
-def test_seeds_decide_the_search() -> None:
-    (a, _), (b, _), (c, _) = search(None, 0), search(None, 0), search(None, 1)
-    alphas = [[to_numpy(v) for v in model.architecture_weights] for model in (a, b, c)]
+def test_the_seed_decides_the_search_whether_it_is_kept_in_a_folder_or_not(
+    whole: tuple[BilevelModel, dict, Path],
+) -> None:
+    alphas = [
+        [to_numpy(v) for v in model.architecture_weights]
+        for model in (whole[0], search(None, 0)[0], search(None, 1)[0])
+    ]
     assert all(np.array_equal(x, y) for x, y in zip(alphas[0], alphas[1], strict=True))
     assert not all(np.array_equal(x, y) for x, y in zip(alphas[0], alphas[2], strict=True))
 

@@ -36,7 +36,7 @@ def model(*names: str) -> PathModel:
     return found
 
 
-@pytest.mark.parametrize("names", [("cells",), ("chain",), ("mobile",), ("cells", "mobile")], ids="-".join)
+@pytest.mark.parametrize("names", [("cells",), ("chain", "mobile")], ids="-".join)
 def test_what_is_handed_out_computes_what_the_model_does(names: tuple[str, ...]) -> None:
     found, x = model(*names), images()
     y = np.eye(3)[np.arange(len(x)) % 3]

@@ -15,7 +15,7 @@ from autonas_keras.spaces import ChainSpace
 from autonas_keras.supernets import PathChain
 from autonas_keras.training import PathModel, UniformSampling
 
-SPACE = ChainSpace(("identity", "mbconv_k3_e2"), ((2, 4, 1),), stem=3)
+SPACE = ChainSpace(("identity", "mbconv_k3_e2"), ((1, 4, 1),), stem=3)
 
 
 def losses(strategy: tf.distribute.Strategy) -> dict[str, list[float]]:

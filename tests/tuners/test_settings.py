@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from autonas_keras import tuners
-from autonas_keras.blocks import IMAGES
+from autonas_keras.blocks import IMAGES, TABLES
 from autonas_keras.spaces import CellSpace, JoinedSpace, MacroSpace
 from autonas_keras.training import Augment
 
@@ -100,6 +100,8 @@ def test_augmentation_follows_the_images_and_the_wish() -> None:
 def test_epochs_that_nobody_said_fall_with_the_samples() -> None:
     counts = [IMAGES.default_epochs(samples, 32) for samples in (2, 1437, 10_000, 1_000_000)]
     assert counts == sorted(counts, reverse=True) and counts[0] == 60 and counts[-1] == 15
+    # Small tables are learnt by heart in more than 25 epochs, but 400 steps they get where that takes at most 75.
+    assert [TABLES.default_epochs(samples, 32) for samples in (20, 320, 712, 5_000, 1_000_000)] == [75, 40, 25, 17, 12]
 
 
 def test_drawn_operations_learn_at_a_lower_rate() -> None:
