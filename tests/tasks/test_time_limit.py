@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from autokeras.tuners.greedy import Greedy
 
+from autonas_keras.spaces import MobileSpace
 from autonas_keras.tasks import ImageClassifier, ImageRegressor
 from autonas_keras.tuners import base, timed
 from autonas_keras.tuners.published import known_points
-from tests.tasks.small import TINY, digits
+from tests.tasks.small import ONE_CELL, digits
 from tests.tuners.test_resume import Killed, dies
 
 SPARE = 100.0  # seconds of the processor that starts may take longer than the limit; other work does not count
@@ -40,7 +41,7 @@ def usable(clf: ImageClassifier, x: np.ndarray, y: np.ndarray, folder: Path) -> 
 @pytest.mark.parametrize("limit", [0, -5, math.nan, math.inf, "10"])
 def test_an_absurd_limit_is_refused_before_anything_happens(tmp_path: Path, limit: Any) -> None:
     x, y = digits(40)
-    clf = ImageClassifier(directory=tmp_path, space=TINY)
+    clf = ImageClassifier(directory=tmp_path, space=ONE_CELL)
     with pytest.raises(ValueError, match="Expected time_limit to be a positive number of seconds"):
         clf.fit(x, y, time_limit=limit)
     assert not (tmp_path / "image_classifier" / "clock.json").exists()
@@ -48,7 +49,7 @@ def test_an_absurd_limit_is_refused_before_anything_happens(tmp_path: Path, limi
 
 def test_a_tuner_class_of_autokeras_keeps_no_limit(tmp_path: Path) -> None:
     x, y = digits(40)
-    clf = ImageClassifier(directory=tmp_path, space=TINY, tuner=Greedy, max_trials=1)
+    clf = ImageClassifier(directory=tmp_path, space=ONE_CELL, tuner=Greedy, max_trials=1)
     with pytest.raises(TypeError, match="Expected a tuner of autonas_keras for time_limit, got Greedy"):
         clf.fit(x, y, time_limit=60)
 
@@ -58,15 +59,19 @@ def test_a_limit_too_short_for_an_epoch_is_a_warning_and_gives_a_usable_network(
     tmp_path: Path, tuner: str | None
 ) -> None:
     x, y = digits(80)
-    space = {"space": TINY} if tuner != "bignas" else {}
+    space = {"space": ONE_CELL} if tuner != "bignas" else {}
     clf = ImageClassifier(directory=tmp_path, tuner=tuner, seed=0, **space)
     with pytest.warns(
         UserWarning, match=r"Expected a time_limit for an epoch or more, got 0.1 seconds, .* 1 of 4 steps"
     ):
         clf.fit(x, y, batch_size=16, verbose=0, time_limit=0.1)
     usable(clf, x, y, tmp_path)
+    # A space by name, sized by the images, is known in another process too.
+    again = ImageClassifier(directory=tmp_path, tuner=tuner, seed=0, **space)
+    assert again.best_architecture == clf.best_architecture and again.best_architecture in again.tuner.result_space
 
 
+@pytest.mark.slow(seconds=10)
 def test_the_method_is_chosen_kept_and_told_and_the_limit_is_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -89,7 +94,7 @@ def test_the_method_is_chosen_kept_and_told_and_the_limit_is_kept(
 
 
 def test_without_a_limit_and_a_name_it_is_darts_as_ever(tmp_path: Path) -> None:
-    clf = ImageClassifier(directory=tmp_path, space=TINY, search_epochs=1)
+    clf = ImageClassifier(directory=tmp_path, space=ONE_CELL, search_cells=1, search_epochs=1)
     x, y = digits(40)
     clf.fit(x, y, epochs=1, batch_size=16, verbose=0)
     assert clf.tuner.method.name == "darts"
@@ -103,8 +108,8 @@ def test_a_search_that_began_without_a_limit_goes_on_with_its_method(
     with monkeypatch.context() as patch:
         dies(patch, base.SearchTuner, "_declare", 1)
         with pytest.raises(Killed):
-            ImageClassifier(directory=tmp_path, space=TINY, seed=0).fit(x, y, verbose=0)
-    clf = ImageClassifier(directory=tmp_path, space=TINY, seed=0)
+            ImageClassifier(directory=tmp_path, space=ONE_CELL, seed=0).fit(x, y, verbose=0)
+    clf = ImageClassifier(directory=tmp_path, space=ONE_CELL, seed=0)
     with monkeypatch.context() as patch:
         dies(patch, base.SearchTuner, "_declare", 1)
         with pytest.raises(Killed):
@@ -118,35 +123,38 @@ def test_settings_of_one_tuner_are_refused_where_it_is_to_be_chosen(tmp_path: Pa
     assert ImageClassifier(directory=tmp_path, tuner="auto", channels=8).tuner.method.channels == 8
 
 
-SUPERNETS = {"darts": {}, "spos": {"evaluations": 500}, "enas": {"samples": 500}}
+MOBILE = MobileSpace(((4, 8),), depths=(1,), kernels=(3, 5), expansions=(1, 2), stem=4, head=8, resolutions=(6, 8))
+SUPERNETS: dict[str, dict[str, Any]] = {
+    "darts": {"space": ONE_CELL, "search_cells": 1},
+    "enas": {"space": ONE_CELL, "search_cells": 1, "samples": 500},
+    "bignas": {"space": MOBILE},
+}
 
 
-@pytest.mark.parametrize(
-    "tuner", ["darts", *(pytest.param(name, marks=pytest.mark.slow(seconds=20)) for name in ("spos", "enas", "bignas"))]
-)
+@pytest.mark.slow(seconds=10)
+@pytest.mark.parametrize("tuner", SUPERNETS)
 def test_a_supernet_learns_for_as_many_steps_as_there_is_time_for(
     tmp_path: Path, tuner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timed, "START", 0.1)
     x, y = digits(200)
-    settings = {"space": TINY, **SUPERNETS[tuner]} if tuner in SUPERNETS else {}
-    clf = ImageClassifier(directory=tmp_path, tuner=tuner, seed=0, search_epochs=10_000, **settings)
+    clf = ImageClassifier(directory=tmp_path, tuner=tuner, seed=0, search_epochs=10_000, **SUPERNETS[tuner])
     start = time.process_time()
-    clf.fit(x, y, batch_size=16, verbose=0, time_limit=10)
-    assert time.process_time() - start < 10 + SPARE
+    clf.fit(x, y, batch_size=16, verbose=0, time_limit=6)
+    assert time.process_time() - start < 6 + SPARE
     epochs, steps = clock_of(tmp_path)["plans"]["search"]
     assert 1 <= epochs < 10_000 and 1 <= steps <= 160
     usable(clf, x, y, tmp_path)
 
 
-@pytest.mark.slow(seconds=15)
+@pytest.mark.slow(seconds=10)
 def test_trials_are_proposed_while_there_is_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LEAST_TRIAL", "START"):
         monkeypatch.setattr(timed, name, 0.5)
     monkeypatch.setattr(timed, "SLOW", 10.0)  # however slow the machine is
     x, y = digits(80)
-    clf = ImageRegressor(directory=tmp_path, tuner="random", space=TINY, max_trials=10_000, seed=0)
-    clf.fit(x, y, batch_size=16, epochs=1000, verbose=0, time_limit=12)
+    clf = ImageRegressor(directory=tmp_path, tuner="random", space=ONE_CELL, max_trials=10_000, seed=0)
+    clf.fit(x, y, batch_size=16, epochs=1000, verbose=0, time_limit=8)
     clock = clock_of(tmp_path, "image_regressor")
     assert 1 <= len(clf.leaderboard()) < 1000
     assert set(clf.leaderboard()["status"]) == {"COMPLETED"}
@@ -156,7 +164,7 @@ def test_trials_are_proposed_while_there_is_time(tmp_path: Path, monkeypatch: py
 def test_the_time_before_a_kill_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fit() -> ImageClassifier:
         x, y = digits(80)
-        clf = ImageClassifier(directory=tmp_path, tuner="random", space=TINY, max_trials=1, seed=0)
+        clf = ImageClassifier(directory=tmp_path, tuner="random", space=ONE_CELL, max_trials=1, seed=0)
         clf.fit(x, y, batch_size=16, epochs=2, verbose=0, time_limit=100)
         return clf
 
