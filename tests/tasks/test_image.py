@@ -190,7 +190,7 @@ def test_options_of_darts_run_to_the_end(settings: dict[str, Any], tmp_path: Pat
     assert clf.best_architecture in ONE_CELL and clf.predict(x, verbose=0).shape == y.shape
 
 
-@pytest.mark.slow(seconds=50)
+@pytest.mark.slow(seconds=25)
 def test_memory_stays_flat_over_searches(tmp_path: Path) -> None:
     import gc
     import resource
@@ -198,7 +198,9 @@ def test_memory_stays_flat_over_searches(tmp_path: Path) -> None:
     x, y = digits(60)
     pages = []
     for i in range(10):
-        clf = ImageClassifier(directory=tmp_path, project_name=f"search_{i}", space=TINY, seed=0, search_epochs=1)
+        clf = ImageClassifier(
+            directory=tmp_path, project_name=f"search_{i}", space=ONE_CELL, seed=0, search_cells=1, search_epochs=1
+        )
         clf.fit(x, y, epochs=1, verbose=0)
         del clf
         gc.collect()
