@@ -18,7 +18,7 @@ from autokeras.engine.node import Node
 from autokeras.engine.tuner import AutoTuner
 
 from autonas_keras.blocks import DEFAULTS, Graph, Merge, RegressionHead, default_block, searched_block
-from autonas_keras.evaluation import LatencyTable, Proxy, ProxyReport, check_limits
+from autonas_keras.evaluation import LatencyTable, check_limits
 from autonas_keras.oracles import distributed
 from autonas_keras.spaces import Space
 from autonas_keras.tasks import convert
@@ -27,6 +27,7 @@ from autonas_keras.tasks.encoders import encoders_code, save_encoders
 from autonas_keras.tasks.encoding import find_encoders
 from autonas_keras.tasks.facts import check_objective, graph_facts
 from autonas_keras.tasks.objectives import directed, suit_classes
+from autonas_keras.tasks.proxy_check import ProxyCheck
 from autonas_keras.tasks.results import Results
 from autonas_keras.tasks.targets import Labels, Numbers, class_weights
 from autonas_keras.tasks.undecided import Undecided
@@ -37,7 +38,6 @@ from autonas_keras.tuners import (
     Project,
     SearchTuner,
     Specialized,
-    TrialTuner,
     check_time_limit,
     choose,
     read_choice,
@@ -46,7 +46,7 @@ from autonas_keras.tuners import (
 from autonas_keras.tuners.warm_start import warm_start as read_warm_start
 
 
-class AutoModel(Results, auto_model.AutoModel):
+class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
     """Inputs and heads, with the network between them searched.
 
     Args:
@@ -396,61 +396,6 @@ class AutoModel(Results, auto_model.AutoModel):
             outputs=[[] for _ in self._heads],
         )
         self.tuner.hypermodel.hyper_pipeline = self.tuner.hyper_pipeline
-
-    def validate_proxy(
-        self,
-        x: Any,
-        y: Any = None,
-        proxy: Proxy | None = None,
-        n: int = 10,
-        epochs: int | None = None,
-        batch_size: int = 32,
-        callbacks: Sequence[keras.callbacks.Callback] | None = None,
-        validation_split: float = 0.2,
-        validation_data: Any = None,
-        verbose: Any = 0,
-    ) -> ProxyReport:
-        """Train random architectures on a proxy and in full: how well the proxy ranks them, and what it saves.
-
-        It changes nothing in the search. Called again with the same data, also after a kill, it goes on where it was.
-
-        Args:
-            x: Inputs as in ``fit``.
-            y: Targets as in ``fit``.
-            proxy: The proxy; that of the method when None.
-            n: Architectures; of ten, a correlation is known to some 0.3.
-            epochs: Epochs of a full training, as in ``fit``.
-            batch_size: Samples in a batch.
-            callbacks: Keras callbacks for the trainings.
-            validation_split: Share of the samples to compare networks on.
-            validation_data: x and y to compare networks on instead.
-            verbose: 0, 1 or 2, as in keras.Model.fit.
-
-        Returns:
-            The report; print it for one sentence.
-
-        Raises:
-            ValueError: When there is no proxy, nothing follows one of its settings, or ``n`` is less than 3.
-            TypeError: When the tuner does not train one network per architecture.
-        """
-        tuner = self._own_tuner()
-        if not isinstance(tuner, TrialTuner):
-            raise TypeError(
-                f'Expected a tuner that trains one network per architecture, such as "random", got {tuner.method.name!r}.'
-            )
-        proxy = proxy or tuner.method.proxy
-        if proxy is None:
-            raise ValueError("Expected a proxy, got none; pass proxy=ank.Proxy(epochs=3), say.")
-        if check_batch_size(n, "n") < 3:
-            raise ValueError(f"Expected n of 3 or more for a rank correlation, got {n}.")
-        data = self._read(x, y, validation_split, validation_data)
-        split = 0.0 if validation_data is not None else float(validation_split)
-        fit = {"epochs": epochs, "batch_size": check_batch_size(batch_size), "validation_split": split}
-        return tuner.validate_proxy(
-            proxy, n, {**self._facts, "data": self._describe(data, split), "fit": fit},
-            x=data.x, y=data.y, epochs=epochs, callbacks=callbacks, validation_data=data.validation,
-            validation_split=split, verbose=verbose, batch_size=batch_size,
-        )  # fmt: skip
 
 
 def _check_latency(latency: Any, limits: Mapping[str, float], searched: int) -> None:
