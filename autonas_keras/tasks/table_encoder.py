@@ -11,7 +11,7 @@ import pandas as pd
 
 from autonas_keras.spaces import Columns
 from autonas_keras.tasks.encoders import Encoder
-from autonas_keras.tasks.table_columns import Column, Numeric, column_from_state, find_column
+from autonas_keras.tasks.table_columns import Column, Empty, Numeric, column_from_state, find_column
 from autonas_keras.tasks.table_sources import as_frame
 
 KINDS = ("numerical", "categorical")
@@ -85,6 +85,11 @@ class TableEncoder(Encoder):
 
     def fit(self, samples: pd.DataFrame, name: str) -> None:
         found = [find_column(samples[column], column, name, self.types.get(column)) for column in samples.columns]
+        if all(isinstance(column, Empty) for column in found):
+            raise ValueError(
+                f"Expected values in {name} to learn from, got none in any of its {len(found)} columns; pass columns that "
+                "hold some."
+            )
         self.order = list(samples.columns)
         self.columns = [column for column in found if not column.categorical] + [c for c in found if c.categorical]
         self._features = Columns.of(

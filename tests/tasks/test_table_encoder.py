@@ -230,3 +230,10 @@ def test_a_hundred_thousand_categories() -> None:
     assert encoder.features is not None and encoder.features.sizes == (100_001,)
     found = encode(encoder, pd.DataFrame({"name": ["name 5", "nobody", "name 99999"]})).ravel()
     assert found[1] == 0 and found[0] != found[2] and found.min() >= 0
+
+
+def test_a_table_without_any_value_is_refused() -> None:
+    table = pd.DataFrame({"a": [None] * 4, "b": [np.nan] * 4})
+    with pytest.raises(ValueError, match="Expected values in x to learn from, got none in any of its 2 columns"):
+        TableEncoder().fit(table, "x")
+    TableEncoder().fit(table.assign(c=1.0), "x")
