@@ -16,20 +16,21 @@ from autonas_keras.evaluation.latency import LatencyTable
 from autonas_keras.evaluation.macro_costs import least_macro_costs, macro_costs
 from autonas_keras.evaluation.mobile_costs import least_mobile_costs, mobile_costs
 from autonas_keras.evaluation.proxy import Proxy, ProxyReport
-from autonas_keras.evaluation.shared import InheritedScore, correct, recalibrate
+from autonas_keras.evaluation.shared import InheritedScore, WholeMetric, correct, recalibrate
 from autonas_keras.evaluation.space_costs import JoinedCosts, least_space_costs, space_costs
 from autonas_keras.evaluation.zero_cost import PROXIES, zero_cost
 
 __all__ = [
     "COSTS",
+    "PROXIES",
     "InheritedScore",
     "JoinedCosts",
     "LatencyTable",
     "Proxy",
     "ProxyReport",
-    "PROXIES",
     "SharedWeights",
     "SupernetCosts",
+    "WholeMetric",
     "architecture_costs",
     "chain_costs",
     "check_limits",

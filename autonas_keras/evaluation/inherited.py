@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from autonas_keras.evaluation.costs import model_costs
-from autonas_keras.evaluation.shared import InheritedScore, recalibrate
+from autonas_keras.evaluation.shared import InheritedScore, WholeMetric, recalibrate
 from autonas_keras.evaluation.space_costs import JoinedCosts
 from autonas_keras.files import write_atomically
 from autonas_keras.spaces import Architecture, JoinedSpace, Option
@@ -38,6 +38,7 @@ class SharedWeights:
         validation: x and y that architectures are judged on.
         score: As ``InheritedScore`` takes it.
         directory: Folder that keeps all of it; None keeps nothing.
+        metric: As ``InheritedScore`` takes it.
 
     Example:
         ``shared = SharedWeights(model, x[:512], (x_val, y_val)); shared.score(shared.space.sample(rng))``
@@ -50,18 +51,19 @@ class SharedWeights:
         validation: Any,
         score: Score | None = None,
         directory: str | Path | None = None,
+        metric: WholeMetric | None = None,
     ) -> None:
         self.model, self.space = model, model.space
         self.costs = SupernetCosts(model)
         self.scores: dict[str, float] = {}
         self.directory = None if directory is None else Path(directory)
         self._calibration, self._validation = calibration, validation
-        self._judge = InheritedScore(model, calibration, validation, score=score)
+        self._judge = InheritedScore(model, calibration, validation, score=score, metric=metric)
 
     # Networks
 
     def score(self, architecture: Mapping[str, Option]) -> float:
-        """The mean score of an architecture with inherited weights.
+        """What an architecture is worth with inherited weights, as ``InheritedScore`` says.
 
         Raises:
             ValueError: When it is no point of ``space``.
@@ -114,13 +116,20 @@ class SharedWeights:
         write_atomically(self.directory / SCORES, json.dumps(self.scores))
 
     @classmethod
-    def load(cls, directory: str | Path, space: JoinedSpace, score: Score | None = None) -> SharedWeights:
+    def load(
+        cls,
+        directory: str | Path,
+        space: JoinedSpace,
+        score: Score | None = None,
+        metric: WholeMetric | None = None,
+    ) -> SharedWeights:
         """What ``save`` kept.
 
         Args:
             directory: Its folder.
             space: The space that the supernet has to be of, joined under the names of the blocks.
             score: As ``InheritedScore`` takes it.
+            metric: As ``InheritedScore`` takes it.
 
         Raises:
             ValueError: When there is no supernet, the file cannot be read, or it is of another space.
@@ -136,7 +145,7 @@ class SharedWeights:
         check_space(model, space, path)
         with np.load(directory / IMAGES) as arrays:
             parts = [_nested(arrays, part) for part in ("calibration", "x", "y")]
-        found = cls(model, parts[0], (parts[1], parts[2]), score, directory)
+        found = cls(model, parts[0], (parts[1], parts[2]), score, directory, metric)
         if (directory / SCORES).exists():
             found.scores = json.loads((directory / SCORES).read_text())
         return found

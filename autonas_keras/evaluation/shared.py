@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -20,6 +20,18 @@ from autonas_keras.supernets import ElasticBatchNormalization
 from autonas_keras.training import PathModel
 
 Data = tuple[Any, Any]
+
+
+class WholeMetric(NamedTuple):
+    """A metric of all validation samples together, such as the area under a curve, which is no mean of theirs.
+
+    Attributes:
+        metric: A Keras metric.
+        sign: 1 where more of it is better, -1 where less is.
+    """
+
+    metric: keras.metrics.Metric
+    sign: int
 
 
 class InheritedScore:
@@ -36,6 +48,7 @@ class InheritedScore:
         batch_size: Images at a time.
         score: Function of y and the prediction of a batch that gives a number for each image, larger is better; by
             default whether the largest output is right (one: whether it is above one half).
+        metric: What an architecture is judged by instead, batches by ``score`` all the same.
 
     Example:
         ``judge = InheritedScore(model, x[:256], (x_val, y_val)); judge(model.space.sample(rng))``
@@ -48,25 +61,39 @@ class InheritedScore:
         validation: Data,
         batch_size: int = 500,
         score: Callable[[Any, Any], tf.Tensor] | None = None,
+        metric: WholeMetric | None = None,
     ) -> None:
         self.model = model
-        self._score = score or correct
+        self._score, self._metric = score or correct, metric
         self._calibration = None if calibration is None else tf.nest.map_structure(tf.convert_to_tensor, calibration)
         self._validation = tf.nest.map_structure(tf.convert_to_tensor, validation)
         self._batch_size = int(batch_size)
         self._calibrate = tf.function(self._take_statistics, autograph=False)
         self._judge = tf.function(self._judge_batch, autograph=False, reduce_retracing=True)
+        self._predict = tf.function(self._predict_batch, autograph=False, reduce_retracing=True)
 
     def __call__(self, architecture: Mapping[str, Option]) -> float:
-        """The mean score of an architecture with inherited weights; it stays selected, its statistics in place."""
+        """The mean score of an architecture with inherited weights, or the metric, negative where less of it is better.
+
+        The architecture stays selected, its statistics in place.
+        """
         self.calibrate(architecture)
-        samples = len(tf.nest.flatten(self._validation)[0])
-        total = 0.0
-        for start in range(0, samples, self._batch_size):
+        if self._metric is not None:
+            metric, sign = self._metric
+            metric.reset_state()
+            for x, y in self._batches():
+                metric.update_state(y, self._predict(x))
+            return sign * float(metric.result())
+        return sum(float(self._judge(*batch)) for batch in self._batches()) / self._samples
+
+    @property
+    def _samples(self) -> int:
+        return len(tf.nest.flatten(self._validation)[0])
+
+    def _batches(self) -> Iterator[Data]:
+        for start in range(0, self._samples, self._batch_size):
             rows = slice(start, start + self._batch_size)
-            batch = tf.nest.map_structure(lambda array, rows=rows: array[rows], self._validation)
-            total += float(self._judge(*batch))
-        return total / samples
+            yield tf.nest.map_structure(lambda array, rows=rows: array[rows], self._validation)
 
     def calibrate(self, architecture: Mapping[str, Option]) -> None:
         """Select an architecture and take its statistics."""
@@ -85,10 +112,12 @@ class InheritedScore:
         with faster_training(self.model), whole_statistics(self.model):
             self.model(x, training=True)
 
-    def _judge_batch(self, x: Any, y: Any) -> tf.Tensor:
+    def _predict_batch(self, x: Any) -> Any:
         with faster_training(self.model):
-            prediction = self.model(x, training=self._calibration is None)
-        return tf.reduce_sum(tf.cast(self._score(y, prediction), tf.float32))
+            return self.model(x, training=self._calibration is None)
+
+    def _judge_batch(self, x: Any, y: Any) -> tf.Tensor:
+        return tf.reduce_sum(tf.cast(self._score(y, self._predict_batch(x)), tf.float32))
 
 
 def correct(y: Any, prediction: Any) -> tf.Tensor:

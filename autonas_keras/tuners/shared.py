@@ -15,7 +15,7 @@ import tensorflow as tf
 import tree
 
 from autonas_keras.blocks import Graph, RegressionHead
-from autonas_keras.evaluation import SharedWeights, correct
+from autonas_keras.evaluation import SharedWeights, WholeMetric, correct
 from autonas_keras.evaluation.inherited import SUPERNET
 from autonas_keras.spaces import Architecture, Space
 from autonas_keras.strategies import NSGA2, Genetic, Strategy, pareto_front
@@ -37,7 +37,8 @@ class Specialized:
         model: Stock Keras layers, compiled.
         architecture: Its architecture: of the only searched block, or joined under the names of several.
         costs: Its parameters, multiply-adds and, with a latency table, milliseconds.
-        score: Its accuracy on the validation images (of a regression the negative squared error).
+        score: Its accuracy on the validation samples (of a regression the negative squared error), or the metric that is
+            the objective, negative where less of it is better.
         limits: The limits that it was asked to keep.
     """
 
@@ -72,7 +73,9 @@ class SharedTuner(SupernetTuner):
     def _keep(self, model: PathModel, x: Any) -> SharedWeights:
         """Keep a trained supernet, and the images that its networks are judged on."""
         calibration = tree.map_structure(lambda array: array[:CALIBRATION], x)
-        self._shared = SharedWeights(model, calibration, self._judged(), graph_score(self.graph), self._file("search"))
+        self._shared = SharedWeights(
+            model, calibration, self._judged(), graph_score(self.graph), self._file("search"), self._whole_metric()
+        )
         self._shared.save()
         return self._timed(self._shared)
 
@@ -88,6 +91,9 @@ class SharedTuner(SupernetTuner):
         count = len(tree.flatten(x)[0])
         rows = np.sort(np.random.default_rng([self.seed, 6]).permutation(count)[:JUDGED])
         return tree.map_structure(lambda a: a[rows], (x, y))
+
+    def _whole_metric(self) -> WholeMetric | None:
+        return whole_metric(self.graph, self.oracle.objective)
 
     def _objective(self, shared: SharedWeights, best: Architecture) -> dict[str, float]:
         """The objective of an architecture with inherited weights."""
@@ -150,7 +156,9 @@ class SharedTuner(SupernetTuner):
             ValueError: When there is none, or the file is of another space.
         """
         if self._shared is None:
-            loaded = SharedWeights.load(self._file("search"), self.graph.space, graph_score(self.graph))
+            loaded = SharedWeights.load(
+                self._file("search"), self.graph.space, graph_score(self.graph), self._whole_metric()
+            )
             self._shared = self._timed(loaded)
         return self._shared
 
@@ -265,6 +273,21 @@ def judged(
         progress.update(len(rows), [("score", score)])
     assert strategy.best is not None
     return strategy.best, rows
+
+
+def whole_metric(graph: Graph, objective: Any) -> WholeMetric | None:
+    """The metric that architectures are judged by, where the objective is one of the only head; None for its accuracy or
+    its loss, which ``graph_score`` takes sample by sample."""
+    heads = [node.in_blocks[0] for node in graph.outputs]
+    name = objective.name.removeprefix("val_")
+    if len(heads) > 1 or name in ("accuracy", "loss"):
+        return None
+    for metric in heads[0].metrics or ():
+        own = keras.metrics.get(metric) if metric == name else metric
+        if isinstance(own, keras.metrics.Metric) and name in (metric, own.name):
+            own = type(own).from_config(own.get_config())
+            return WholeMetric(own, 1 if objective.direction == "max" else -1)
+    return None
 
 
 def graph_score(graph: Graph) -> Any:

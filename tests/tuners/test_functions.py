@@ -6,14 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import keras_tuner
 import numpy as np
 import pandas as pd
 import pytest
 
+from autonas_keras import blocks
 from autonas_keras.evaluation import SharedWeights
 from autonas_keras.spaces import TabularSpace, TextSpace
 from autonas_keras.tasks import StructuredDataClassifier, TextClassifier
 from autonas_keras.training import checkpoint
+from autonas_keras.tuners.shared import whole_metric
+from tests.tasks.small import ONE_CELL
 from tests.tuners.test_resume import Killed, dies, same
 
 TABLES = TabularSpace(
@@ -112,3 +116,27 @@ def test_an_expected_cost_makes_the_search_sparing(tmp_path: Path) -> None:
     more = {"cost": "params", "cost_weight": 100.0, "search_epochs": 6, "alpha_learning_rate": 0.3}
     clf = of_tables(tmp_path, "darts", **more)
     assert clf.leaderboard()["params"][0] == clf.tuner.costs.least()["params"]
+
+
+def test_shared_weights_are_judged_by_the_metric_that_is_the_objective(tmp_path: Path) -> None:
+    clf = of_tables(tmp_path, "spos", objective="val_auc")
+    shared = clf.tuner.shared_weights()
+    x, y = shared._validation
+    best, score = max(shared.judged(), key=lambda pair: pair[1])
+    metric = keras.metrics.AUC()
+    metric.update_state(y, shared.network(best).predict(x, verbose=0))
+    assert score == pytest.approx(float(metric.result()), abs=1e-5)
+    assert clf.tuner.result_of(best) == clf.best_architecture and clf.leaderboard()["val_auc"][0] == pytest.approx(score, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "direction", "metric", "sign"),
+    [("val_r2_score", "max", keras.metrics.R2Score, 1), ("val_mae", "min", keras.metrics.MeanAbsoluteError, -1)],
+)
+def test_less_of_some_metrics_is_better(wanted: str, direction: str, metric: Any, sign: int) -> None:
+    head = blocks.RegressionHead(metrics=[metric(name=wanted.removeprefix("val_"))])
+    graph = blocks.Graph(entry := blocks.ImageInput(), head(blocks.CellBlock(ONE_CELL)(entry)))
+    found = whole_metric(graph, keras_tuner.Objective(wanted, direction))
+    assert found is not None and isinstance(found.metric, metric) and found.sign == sign
+    for plain in ("val_loss", "val_accuracy"):
+        assert whole_metric(graph, keras_tuner.Objective(plain, "min")) is None
