@@ -60,7 +60,23 @@ def tabular_network(x: Tensor, space: TabularSpace, picker: Picker, name_prefix:
         parts += [numbers] if columns.numeric else []
         parts += [missing] if missing is not None else []
         first = keras.layers.Concatenate(name=layer_name("features"))(parts) if len(parts) > 1 else parts[0]
-        first = keras.layers.Dense(space.width, name=layer_name("dense"))(first)
+    if len(space.widths) == 1:
+        with layer_names(f"{name_prefix}stem"):
+            first = keras.layers.Dense(space.width, name=layer_name("dense"))(first)
+        return _stack([first, tokens], space, picker)
+    return picker.pick("width", [first, tokens], {w: partial(_filled, w, space, picker) for w in space.widths})
+
+
+def _filled(width: int, space: TabularSpace, picker: Picker, read: Sequence[Tensor]) -> Tensor:
+    """Layers of a width, whose features are filled up to the largest one."""
+    first = keras.layers.Dense(width, name=layer_name("dense"))(read[0])
+    h = _stack([first, read[1]], space.of_width(width), picker)
+    return h if width == space.width else keras.ops.pad(h, ((0, 0), (0, space.width - width)))
+
+
+def _stack(read: Sequence[Tensor], space: TabularSpace, picker: Picker) -> Tensor:
+    """The layers on the first features."""
+    first, tokens = read
     first = h = _finished(first, space, picker)
     for layer in range(1, space.layers + 1):
         ways = {name: partial(_OPERATIONS[name], space=space, picker=picker) for name in space.operations}

@@ -8,6 +8,7 @@ Wang et al., "DCN V2", WWW 2021, equation 1; Dauphin et al., "Language Modeling 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -27,14 +28,14 @@ class TabularSpace(Space):
     """Every column is embedded, and a stack of layers reads the embeddings.
 
     The choices are "numbers", how numeric columns are embedded; "categories", how wide categorical ones are before they
-    are brought to the width of all; "layer_1" and so on, the operation of a layer on the layer before; "skip_1" and so
+    are brought to the width of all; "width", the units of the layers, where several are given; "layer_1" and so on, the operation of a layer on the layer before; "skip_1" and so
     on, whether the first features are added to it; "normalisation" and "dropout", the same in all layers.
 
     Args:
         operations: Of the layers: "dense" (with ReLU), "residual" (two dense layers and the identity), "glu" (gated linear
             unit), "cross" (DCN V2), "attention" (over the embeddings of the columns), "identity" and "none" (zeros).
         layers: Number of layers behind the first features; "identity" makes a network of fewer.
-        width: Units of a layer.
+        width: Units of a layer, or several to choose from; features of fewer are filled up with zeros.
         embeddings: Of numeric columns: "piecewise_linear", "periodic" and "plain".
         embedding: Width of the embedding of a column.
         bins: Bins of the piecewise-linear encoding of a numeric column, 64 at most.
@@ -52,7 +53,8 @@ class TabularSpace(Space):
 
     operations: tuple[str, ...]
     layers: int
-    width: int
+    width: int  # the largest
+    widths: tuple[int, ...]
     embeddings: tuple[str, ...]
     embedding: int
     bins: int
@@ -65,7 +67,7 @@ class TabularSpace(Space):
         self,
         operations: Sequence[str] = TABULAR_OPERATIONS,
         layers: int = 3,
-        width: int = 256,
+        width: int | Sequence[int] = 256,
         embeddings: Sequence[str] = EMBEDDINGS,
         embedding: int = 16,
         bins: int = BINS,
@@ -77,7 +79,9 @@ class TabularSpace(Space):
         fields: dict[str, Any] = {
             "operations": known_options("operations", operations, KNOWN_OPERATIONS),
             "layers": check_count("layers", layers),
-            "width": check_count("width", width),
+            "widths": tuple(
+                check_count("width", each) for each in (width if isinstance(width, Sequence) else (width,))
+            ),
             "embeddings": known_options("embeddings", embeddings, EMBEDDINGS),
             "embedding": check_count("embedding", embedding),
             "bins": check_count("bins", bins),
@@ -90,12 +94,16 @@ class TabularSpace(Space):
             raise ValueError(f"Expected at most {BINS} bins, got {bins}.")
         if not all(0 <= rate < 1 for rate in fields["dropouts"]):
             raise ValueError(f"Expected dropouts of rates in [0, 1), got {list(dropouts)}.")
+        if not fields["widths"]:
+            raise ValueError("Expected a width, or several, got none.")
+        fields["width"] = max(fields["widths"])
         for name, value in fields.items():
             object.__setattr__(self, name, value)
         super().__init__(
             (
                 Choice("numbers", self.embeddings),
                 Choice("categories", self.categories),
+                *((Choice("width", self.widths),) if len(self.widths) > 1 else ()),
                 *(
                     choice
                     for layer in range(1, self.layers + 1)
@@ -113,12 +121,18 @@ class TabularSpace(Space):
         """The same decisions, in networks of these columns."""
         return type(self)(**{**self.get_config(), "columns": columns})
 
+    def of_width(self, width: int) -> TabularSpace:
+        """The same space with layers of one width, for building a network of it."""
+        found = copy(self)
+        object.__setattr__(found, "width", width)
+        return found
+
     def get_config(self) -> dict[str, Any]:
         """The arguments, for ``TabularSpace(**config)``."""
         config = {
             "operations": list(self.operations),
             "layers": self.layers,
-            "width": self.width,
+            "width": self.width if len(self.widths) == 1 else list(self.widths),
             "embeddings": list(self.embeddings),
             "embedding": self.embedding,
             "bins": self.bins,

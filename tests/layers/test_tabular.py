@@ -13,12 +13,23 @@ from autonas_keras.layers import function_network, normalised_table
 from autonas_keras.layers.tabular import _piecewise_linear
 from autonas_keras.spaces import Columns, TabularSpace
 from autonas_keras.spaces.tabular import KNOWN_OPERATIONS
-from autonas_keras.supernets import PathFunction
+from autonas_keras.supernets import MixedFunction, PathFunction
 
 TABLE = np.array([[0.0, 1, 2, 0], [1, np.nan, 0, 2], [2, 3, 1, 1], [9, 5, 2, 2], [4, 2, 1, 0]], np.float32)
 COLUMNS = Columns.of(["a", "b"], ["c", "d"], [3, 3], TABLE)
 SPACE = TabularSpace(
     KNOWN_OPERATIONS, layers=2, width=6, embedding=4, bins=4, categories=(4, 2), dropouts=(0.2, 0.0), columns=COLUMNS
+)
+WIDTHS = TabularSpace(
+    ("dense", "attention"),
+    layers=1,
+    width=(4, 8, 6),
+    embeddings=("plain",),
+    embedding=4,
+    categories=(2,),
+    normalisations=("layer", "batch"),
+    dropouts=(0.0,),
+    columns=COLUMNS,
 )
 
 
@@ -95,17 +106,18 @@ def test_an_identity_is_no_layer_and_none_leaves_what_is_added() -> None:
     np.testing.assert_array_equal(added.predict(TABLE, verbose=0), shallow.predict(TABLE, verbose=0))
 
 
-def test_the_supernet_hands_out_the_networks_of_the_function() -> None:
-    supernet = PathFunction(SPACE, seed=0)
+@pytest.mark.parametrize("space", [SPACE, WIDTHS], ids=["one width", "widths"])
+def test_the_supernet_hands_out_the_networks_of_the_function(space: TabularSpace) -> None:
+    supernet = PathFunction(space, seed=0)
     supernet.build((None, 4))
     rng = np.random.default_rng(0)
     for _ in range(4):
-        point = SPACE.sample(rng)
+        point = space.sample(rng)
         supernet.select(point)
         found = supernet.extract(point, (4,))
         np.testing.assert_allclose(found.predict(TABLE, verbose=0), np.asarray(supernet(TABLE)), rtol=1e-5, atol=1e-6)
         head = keras.Model(found.input, keras.layers.Dense(1)(found.output))
-        assert space_costs(SPACE, point, (4,), 1) == model_costs(head)
+        assert space_costs(space, point, (4,), 1) == model_costs(head)
 
 
 def test_features_that_nothing_is_known_of_are_taken_for_normalised_numbers() -> None:
@@ -113,3 +125,19 @@ def test_features_that_nothing_is_known_of_are_taken_for_normalised_numbers() ->
     x = keras.Input((3,))
     model = keras.Model(x, function_network(x, space.default(), space))
     assert model.predict(np.random.default_rng(0).standard_normal((5, 3)), verbose=0).shape == (5, 6)
+
+
+def test_layers_are_as_wide_as_was_chosen_and_features_of_one_size() -> None:
+    x, rng = keras.Input((4,)), np.random.default_rng(0)
+    for width in WIDTHS.widths:
+        point = WIDTHS.architecture({**dict(WIDTHS.sample(rng)), "width": width})
+        model = keras.Model(x, function_network(x, point, WIDTHS))
+        assert max(layer.units for layer in model.layers if layer.name.endswith("dense")) == width
+        features = model.predict(TABLE, verbose=0)
+        assert features.shape == (5, 8) and not features[:, width:].any() and features[:, :width].any()
+
+
+def test_widths_are_mixed() -> None:
+    mixed = MixedFunction(WIDTHS, seed=0)
+    assert mixed(TABLE).shape == (5, 8)
+    assert set(mixed.mixture()) >= {"width"} and mixed.architecture()["width"] in WIDTHS.widths

@@ -74,3 +74,14 @@ def test_a_space_that_knows_columns_has_the_same_decisions() -> None:
 def test_a_wrong_space_is_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TabularSpace(**arguments)
+
+
+def test_a_width_is_a_setting_and_several_are_a_choice() -> None:
+    one, several = TabularSpace(width=64), TabularSpace(width=(64, 256, 128))
+    assert "width" not in one.named and one.get_config()["width"] == 64
+    assert several.named["width"].options == (64, 256, 128) and several.size == 3 * one.size
+    assert several.width == 256 and TabularSpace(**several.get_config()) == several != one
+    with pytest.raises(ValueError, match="Expected width to be an integer of 1 or more, got 0"):
+        TabularSpace(width=(8, 0))
+    with pytest.raises(ValueError, match="Expected a width, or several, got none"):
+        TabularSpace(width=())

@@ -126,7 +126,9 @@ def test_shared_weights_are_judged_by_the_metric_that_is_the_objective(tmp_path:
     metric = keras.metrics.AUC()
     metric.update_state(y, shared.network(best).predict(x, verbose=0))
     assert score == pytest.approx(float(metric.result()), abs=1e-5)
-    assert clf.tuner.result_of(best) == clf.best_architecture and clf.leaderboard()["val_auc"][0] == pytest.approx(score, abs=1e-5)
+    assert clf.tuner.result_of(best) == clf.best_architecture and clf.leaderboard()["val_auc"][0] == pytest.approx(
+        score, abs=1e-5
+    )
 
 
 @pytest.mark.parametrize(
