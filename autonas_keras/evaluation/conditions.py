@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from autonas_keras.checks import check_count
 from autonas_keras.evaluation.parts import Size
 from autonas_keras.evaluation.timing import RUNTIMES, cores, processor, tensorflow_threads
 
@@ -57,10 +58,10 @@ def conditions_here(
     shape = tuple(input_shape) if isinstance(input_shape, Sequence) else (input_shape,)
     if len(shape) != 3 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in shape):
         raise ValueError(f"Expected an input_shape of (height, width, channels), got {input_shape!r}.")
-    check_positive("classes", classes)
-    check_positive("batch_size", batch_size)
+    check_count("classes", classes)
+    check_count("batch_size", batch_size)
     if threads is not None:
-        check_positive("threads", threads)
+        check_count("threads", threads)
         if runtime != "tflite":
             raise ValueError(
                 f"Expected threads with runtime='tflite' only, got {threads} with {runtime!r}; TensorFlow's are set by "
@@ -77,16 +78,6 @@ def conditions_here(
         processor(),
         tf.__version__,
     )
-
-
-def check_positive(name: str, value: Any) -> None:
-    """Refuse what is no positive integer.
-
-    Raises:
-        ValueError: With a sentence about ``name``.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
 
 
 def check_counts(most: int, **counts: Any) -> None:

@@ -20,9 +20,10 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from autonas_keras.checks import check_count
 from autonas_keras.evaluation.cell_parts import CellCut
 from autonas_keras.evaluation.chain_parts import ChainCut, MobileCut
-from autonas_keras.evaluation.conditions import Conditions, check_counts, check_positive, conditions_here
+from autonas_keras.evaluation.conditions import Conditions, check_counts, conditions_here
 from autonas_keras.evaluation.macro_parts import MacroCut
 from autonas_keras.evaluation.parts import Cut, Size, kept_randomness
 from autonas_keras.evaluation.timing import Call, keras_call, low_medians, strengthen, tflite_call
@@ -130,7 +131,7 @@ class LatencyTable:
         space = get_space(space)
         conditions = conditions_here(input_shape, classes, batch_size, runtime, threads)
         cut = _cut(space, conditions)
-        check_positive("repeats", repeats)
+        check_count("repeats", repeats)
         check_counts(space.size, calibrate=calibrate, compare=compare)
         wholes = _drawn(space, calibrate + compare, np.random.default_rng(seed))
         times = _times(cut, wholes, conditions, int(repeats), verbose)

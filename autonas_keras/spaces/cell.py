@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autonas_keras.checks import check_count
 from autonas_keras.spaces.architecture import Architecture
 from autonas_keras.spaces.choice import Choice, Option
 from autonas_keras.spaces.genotype import Cell, Genotype
@@ -61,8 +62,7 @@ class CellSpace(Space):
         if topology not in TOPOLOGIES:
             raise ValueError(f"Expected a topology of {TOPOLOGIES}, got {topology!r}.")
         for name, value in (("nodes", nodes), ("cells", cells), ("channels", channels)):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-                raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
+            check_count(name, value)
         fields: dict[str, Any] = {
             "operations": check_operations(operations),
             "nodes": int(nodes),

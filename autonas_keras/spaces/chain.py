@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autonas_keras.checks import check_count
 from autonas_keras.spaces.architecture import Architecture
 from autonas_keras.spaces.choice import Choice, Option
 from autonas_keras.spaces.space import Space
@@ -165,9 +166,9 @@ class ChainSpace(Space):
         fields: dict[str, Any] = {
             "operations": tuple(str(name) for name in operations),
             "stages": tuple(_stage(stage) for stage in stages),
-            "stem": _positive("stem", stem),
+            "stem": check_count("stem", stem),
             "stem_strides": _strides(stem_strides),
-            "tail": tail if tail == 0 else _positive("tail", tail),
+            "tail": tail if tail == 0 else check_count("tail", tail),
             "activation": activation,
             "widths": _widths(widths),
             "bits": _bits(bits),
@@ -189,7 +190,7 @@ class ChainSpace(Space):
 
         Choices and options are those of ``ank.nasbench.NasBenchMacro``, which therefore knows its architectures.
         """
-        channels = _positive("channels", channels)
+        channels = check_count("channels", channels)
         config = {
             "operations": MACRO_OPERATIONS,
             "stages": ((2, 2 * channels, 2), (3, 4 * channels, 2), (3, 8 * channels, 2)),
@@ -361,12 +362,6 @@ class ChainSpace(Space):
         return self.operations == MACRO_OPERATIONS and not self.widths and not self.bits
 
 
-def _positive(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"Expected {name} to be a positive integer, got {value!r}.")
-    return int(value)
-
-
 def _strides(value: Any) -> int:
     if value not in (1, 2):
         raise ValueError(f"Expected strides of 1 or 2, got {value!r}.")
@@ -376,7 +371,7 @@ def _strides(value: Any) -> int:
 def _stage(stage: Sequence[int]) -> tuple[int, int, int]:
     if len(stage) != 3:
         raise ValueError(f"Expected stages of (layers, channels, strides), got {stage!r}.")
-    return _positive("layers", stage[0]), _positive("channels", stage[1]), _strides(stage[2])
+    return check_count("layers", stage[0]), check_count("channels", stage[1]), _strides(stage[2])
 
 
 def _widths(widths: Sequence[float]) -> tuple[float, ...]:
@@ -387,7 +382,7 @@ def _widths(widths: Sequence[float]) -> tuple[float, ...]:
 
 
 def _bits(bits: Sequence[int]) -> tuple[int, ...]:
-    found = tuple(_positive("bits", number) for number in bits)
+    found = tuple(check_count("bits", number) for number in bits)
     if len(set(found)) < len(found) or not all(number <= 16 for number in found):
         raise ValueError(f"Expected bits to be different numbers from 1 to 16, got {list(bits)}.")
     return found

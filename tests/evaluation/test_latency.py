@@ -238,9 +238,9 @@ def test_an_architecture_of_another_space_is_refused() -> None:
         ),
         ({"input_shape": (32, 0, 3)}, ValueError, "Expected an input_shape"),
         ({"input_shape": 32}, ValueError, "Expected an input_shape .* got 32"),
-        ({"classes": 0}, ValueError, "Expected classes to be a positive integer, got 0"),
-        ({"batch_size": 1.5}, ValueError, "Expected batch_size to be a positive integer, got 1.5"),
-        ({"repeats": True}, ValueError, "Expected repeats to be a positive integer, got True"),
+        ({"classes": 0}, ValueError, "Expected classes to be an integer of 1 or more, got 0"),
+        ({"batch_size": 1.5}, ValueError, "Expected batch_size to be an integer of 1 or more, got 1.5"),
+        ({"repeats": True}, ValueError, "Expected repeats to be an integer of 1 or more, got True"),
         ({"calibrate": -1}, ValueError, "Expected calibrate to be a number of networks, 0 or more, got -1"),
         ({"compare": 2.5}, ValueError, "Expected compare to be a number of networks, 0 or more, got 2.5"),
         ({"space": TINY, "calibrate": 20}, ValueError, "Expected to time at most the 27 networks there are, got 30"),
@@ -251,7 +251,7 @@ def test_an_architecture_of_another_space_is_refused() -> None:
         ),
         ({"runtime": "torch"}, ValueError, r"Expected a runtime of \('keras', 'tflite'\), got 'torch'"),
         ({"threads": 2}, ValueError, "Expected threads with runtime='tflite' only, got 2 with 'keras'"),
-        ({"threads": 0, "runtime": "tflite"}, ValueError, "Expected threads to be a positive integer, got 0"),
+        ({"threads": 0, "runtime": "tflite"}, ValueError, "Expected threads to be an integer of 1 or more, got 0"),
     ],
 )
 def test_wrong_arguments_are_refused_before_anything_is_timed(

@@ -120,9 +120,9 @@ def test_resized_keeps_the_decisions() -> None:
     ("arguments", "message"),
     [
         ({"topology": "ring"}, r"topology of \('distinct', 'repeat', 'dense'\), got 'ring'"),
-        ({"nodes": 0}, "nodes to be a positive integer, got 0"),
-        ({"cells": 2.0}, "cells to be a positive integer, got 2.0"),
-        ({"channels": True}, "channels to be a positive integer, got True"),
+        ({"nodes": 0}, "nodes to be an integer of 1 or more, got 0"),
+        ({"cells": 2.0}, "cells to be an integer of 1 or more, got 2.0"),
+        ({"channels": True}, "channels to be an integer of 1 or more, got True"),
         ({"operations": ()}, "at least one operation, got none"),
         ({"operations": ("sep_conv_3x4",)}, "got 'sep_conv_3x4'; did you mean 'sep_conv_3x3'"),
         ({"operations": "sep_conv_33"}, "got 'sep_conv_33'; did you mean 'sep_conv_3x3'"),

@@ -126,7 +126,7 @@ def test_a_space_can_be_narrower_with_the_same_decisions() -> None:
         ({"operations": ("mbconv_k3_e6", "mb6_k3")}, "no block twice"),
         ({"stages": ()}, "at least one stage"),
         ({"stages": ((2, 8),)}, "Expected stages of"),
-        ({"stages": ((0, 8, 1),)}, "Expected layers to be a positive integer"),
+        ({"stages": ((0, 8, 1),)}, "Expected layers to be an integer of 1 or more"),
         ({"stages": ((1, 8, 3),)}, "strides of 1 or 2"),
         ({"stem": 0}, "Expected stem"),
         ({"tail": -1}, "Expected tail"),
