@@ -32,10 +32,12 @@ class Hyperband(DurableOracle, oracles.HyperbandOracle):
 
 
 class Greedy(DurableOracle, greedy.GreedyOracle):
-    """AutoKeras's greedy search, which draws from NumPy's global generator; here from the seed."""
+    """AutoKeras's greedy search, which draws from NumPy's global generator; here from the seed, beginning with the defaults."""
 
     def _select_hps(self) -> list[str]:
-        """Names of the hyperparameters that the next trial changes: a random subtree of their names."""
+        """Names of the hyperparameters that the next trial changes: none at first, then a random subtree of their names."""
+        if not self._tried_so_far:
+            return []
         best = self._get_best_hps()
         trie = greedy.Trie()
         for entry in best.space:

@@ -101,9 +101,9 @@ def choose(facts: Facts) -> Choice:
     )
     if facts.image is None:
         return Choice(
-            "local_search",
+            "greedy",
             None,
-            f"{said}: networks for inputs that are not images train quickly, so several are trained and compared",
+            f"{said}: networks for inputs that are not images train quickly, so several near the default are compared",
         )
     trainings = facts.time_limit / facts.training
     there = f"{said}: time for about {trainings:.2g} trainings of a network of middle size"

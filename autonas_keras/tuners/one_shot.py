@@ -29,6 +29,7 @@ from autonas_keras.training import (
     path_seconds,
     steps_per_epoch,
 )
+from autonas_keras.tuners.equals import by_vote, equals
 from autonas_keras.tuners.network import LARGE, adapt, image_shape
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method, check_rates, check_whole
@@ -57,6 +58,9 @@ class OneShot(Method):
         finalists: Of so many architectures with the best inherited score a short training from scratch decides; with
             1 the inherited score does.
         contest_epochs: Epochs of that short training.
+        vote: Whether, of architectures whose inherited accuracies cannot be told from the best one (two standard errors),
+            that is taken of which zero-cost proxies promise most, see ``by_vote``. Without it the best inherited score
+            decides, as published. None does so for one class of images found by cells.
         **others: Those of ``Method``, for the training of the network that is found.
     """
 
@@ -69,6 +73,7 @@ class OneShot(Method):
     search_weight_decay: float = 3e-4
     finalists: int = 1
     contest_epochs: int = 12
+    vote: bool | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,6 +81,8 @@ class OneShot(Method):
         check_whole(self, "search_cells", "search_shrink", "search_batch_size", "finalists", "contest_epochs")
         if self.search_learning_rate is not None:
             check_rates("search_learning_rate", self.search_learning_rate)
+        if not any(self.vote is value for value in (None, False, True)):
+            raise ValueError(f"Expected vote to be True, False or None, got {self.vote!r}.")
         if not self.search_weight_decay >= 0:
             raise ValueError(
                 f"Expected search_weight_decay to be a number that is not negative, got {self.search_weight_decay!r}."
@@ -92,15 +99,21 @@ class OneShot(Method):
             raise ValueError(
                 f"Expected search_cells of 3 or more, which hold a normal and a reduction cell, got {self.search_cells}."
             )
-        return self.tuner_class()(Given(**{**kwargs, "max_trials": 1}), hypermodel, self, project, limits)
+        tuner = self.tuner_class()(Given(**{**kwargs, "max_trials": 1}), hypermodel, self, project, limits)
+        if self.vote and not tuner.by_accuracy():
+            raise ValueError(
+                "Expected a graph of one classification head whose objective is val_accuracy or val_loss for vote=True, "
+                f"got the objective {tuner.oracle.objective.name!r} of {len(hypermodel.outputs)} heads; leave vote out."
+            )
+        return tuner
 
     def tuner_class(self) -> type[OneShotTuner]:
         """The tuner that carries the method out."""
         raise NotImplementedError
 
     def default_search_epochs(self, samples: int, batch_size: int) -> int:
-        """About 25,000 steps, from 20 to 100 epochs."""
-        return min(100, max(20, -(-25_000 // max(1, samples // batch_size))))
+        """About 15,000 steps, from 20 to 100 epochs."""
+        return min(100, max(20, -(-15_000 // max(1, samples // batch_size))))
 
     def settled(self, recipe: Recipe) -> Self:
         found = super().settled(recipe)
@@ -156,19 +169,38 @@ class OneShotTuner(SharedTuner):
         )
         shared = self._keep(model, x)
         best, tried = self._search(shared.score)
+        ranked = self._ranked(shared, best, x)
+        best = ranked[0]
         pd.DataFrame(tried).to_csv(self._file("search", "inherited.csv"), index=False)
         learnt = {name: values[-1] for name, values in history.history.items() if name in ("loss", "accuracy")}
         metrics = {**learnt, **self._objective(shared, best)}
         if self.method.finalists == 1:
             return best, metrics
-        best, contest = self._winner(self._finale(shared))
+        best, contest = self._winner(self._finale(ranked))
         return best, {**metrics, **contest}
 
-    def _finale(self, shared: SharedWeights) -> list[tuple[Architecture, dict[str, float]]]:
-        """The architectures of the best inherited scores, and their metrics after a short training."""
-        ranked = sorted(shared.judged(), key=lambda pair: pair[1], reverse=True)
+    def _ranked(self, shared: SharedWeights, best: Architecture, x: Any) -> list[Architecture]:
+        """The architectures that were judged, the one to take first."""
+        judged = sorted(shared.judged(), key=lambda pair: pair[1], reverse=True)
+        if not self._votes():
+            return [best, *(architecture for architecture, _ in judged if architecture != best)]
+        same = equals(judged, len(tree.flatten(self._judged()[0])[0]))
+        if self._fit["verbose"]:
+            print(f"{len(same)} of {len(judged)} architectures cannot be told from the best; zero-cost proxies choose.")
+        voted = by_vote(shared, same, x, self.seed, self._judging_left)
+        return [*voted, *(architecture for architecture, _ in judged[len(same) :])]
+
+    def _votes(self) -> bool:
+        """Whether a vote decides between architectures of equal accuracy."""
+        if self.method.vote is not None:
+            return self.method.vote
+        cells = all(isinstance(block.space, CellSpace) for block in self.graph.searched)
+        return cells and len(self.graph.inputs) == 1 and image_shape(self.graph) is not None and self.by_accuracy()
+
+    def _finale(self, ranked: list[Architecture]) -> list[tuple[Architecture, dict[str, float]]]:
+        """The first architectures, and their metrics after a short training."""
         found = []
-        for number, (architecture, _) in enumerate(ranked[: self.method.finalists]):
+        for number, architecture in enumerate(ranked[: self.method.finalists]):
             folder = self._file("search", f"finalist_{number}")
             file = folder / "metrics.json"
             if not file.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -55,7 +56,9 @@ class Timed:
     _fit: dict[str, Any]
     _data: Any
     _validation: Any
-    _speed: tuple[float, float] | None = None  # multiply-adds of a network, and its seconds a sample
+    _speed: tuple[float, float] | None = None  # multiply-adds of the network trained last, and its seconds a sample
+    _seconds: Mapping[str, float] = {}  # seconds a sample of each network, by its hyperparameters
+    _start_seconds = START  # seconds that the first training took to its first step
     _longest = 0.0  # seconds of the longest trial
     _slow = False  # whether the start of a training takes too long for a second one
 
@@ -89,7 +92,9 @@ class Timed:
         if self._speed is None or self.sizes_are_free():
             return left
         samples = len(tree.flatten(self._data)[0]) + len(tree.flatten(self._validation)[0])
-        needed = 1.2 * self._final_epochs(samples) * samples * self._speed[1] + START
+        best = self.oracle.get_best_trials(1)
+        seconds = self._seconds.get(_key(best[0].hyperparameters) if best else "", self._speed[1])
+        needed = 1.2 * self._final_epochs(samples) * samples * seconds + 1.5 * self._start_seconds
         return max(left, self.clock.final_left() - needed)
 
     @property
@@ -135,7 +140,8 @@ class Timed:
         def left() -> float:
             nonlocal end, first
             if first:
-                first, self._slow = False, clock.used() - begin > SLOW * clock.limit
+                first, self._start_seconds = False, clock.used() - begin
+                self._slow = self._start_seconds > SLOW * clock.limit
                 end = clock.limit - clock.closing if self._slow else end
             return end - clock.used()
 
@@ -239,6 +245,7 @@ class Timed:
         if pace is not None and pace.step_seconds:
             flops = network_flops(self.graph, hp) if self.sizes_are_free() else 0.0
             self._speed = flops, pace.step_seconds / batch_size
+            self._seconds = {**self._seconds, _key(hp): self._speed[1]}
 
     def warn_if_short(self, steps: int, whole: int) -> None:
         """Warn of a network that did not see all samples once."""
@@ -248,6 +255,10 @@ class Timed:
                 f"learnt for {steps} of {whole} steps; it can be used, but raise time_limit for a better one.",
                 stacklevel=2,
             )
+
+
+def _key(hp: Any) -> str:
+    return json.dumps(hp.values, sort_keys=True, default=str)
 
 
 def enough_epochs(samples: int) -> int:

@@ -239,7 +239,7 @@ class TrialMethod(Method):
 
 @dataclass(frozen=True)
 class Greedy(TrialMethod):
-    """AutoKeras's greedy search: a random part of the best architecture is drawn anew."""
+    """AutoKeras's greedy search: the defaults first, then a random part of the best architecture is drawn anew."""
 
     name: ClassVar[str] = "greedy"
 

@@ -59,6 +59,17 @@ def test_a_seed_gives_the_same_trials_and_moves_no_global_generator(name: str, t
         assert runs[0] != runs[2]
 
 
+def test_greedy_begins_with_the_defaults_and_changes_them_then(tmp_path: Path) -> None:
+    hp = keras_tuner.HyperParameters()
+    hp.Choice("a", [0, 1, 2, 3], default=2)
+    hp.Choice("b", [0, 1, 2], default=1)
+    for seed in range(3):
+        oracle = oracles.Greedy(objective="val_loss", seed=seed, max_trials=20, hyperparameters=hp)
+        oracle.verbose = 0
+        oracle._set_project_dir(str(tmp_path / str(seed)), "project")
+        assert step(oracle) == {"a": 2, "b": 1} != step(oracle)
+
+
 @pytest.mark.parametrize("name", MADE)
 def test_a_reloaded_oracle_goes_on(name: str, tmp_path: Path) -> None:
     whole, cut = made(name, tmp_path / "whole"), made(name, tmp_path / "cut")

@@ -30,7 +30,7 @@ GIVEN = replace(CIFAR, free=False)
         (replace(GIVEN, searched=("mobile",), time_limit=36_000.0), "bignas", None),
         (replace(GIVEN, searched=("mobile", "other"), time_limit=36_000.0), "spos", None),
         (replace(GIVEN, searched=("other",), time_limit=None), "spos", None),
-        (replace(CIFAR, image=None), "local_search", None),
+        (replace(CIFAR, image=None), "greedy", None),
         (replace(CIFAR, searched=()), "greedy", None),
         (replace(CIFAR, searched=(), time_limit=None), "greedy", None),
     ],
