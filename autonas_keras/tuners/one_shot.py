@@ -60,7 +60,7 @@ class OneShot(Method):
         contest_epochs: Epochs of that short training.
         vote: Whether, of architectures whose inherited accuracies cannot be told from the best one (two standard errors),
             that is taken of which zero-cost proxies promise most, see ``by_vote``. Without it the best inherited score
-            decides, as published. None does so for one class of images found by cells.
+            decides, as published. None votes where images are classified and all that is searched is cells.
         **others: Those of ``Method``, for the training of the network that is found.
     """
 

@@ -95,8 +95,8 @@ class SharedTuner(SupernetTuner):
     def by_accuracy(self) -> bool:
         """Whether architectures are judged by the share of samples whose class is right."""
         heads = [node.in_blocks[0] for node in self.graph.outputs]
-        several = any(isinstance(head, RegressionHead) or getattr(head, "multi_label", False) for head in heads)
-        return len(heads) == 1 and not several and self._whole_metric() is None
+        others = any(isinstance(head, RegressionHead) or getattr(head, "multi_label", False) for head in heads)
+        return len(heads) == 1 and not others and self._whole_metric() is None
 
     def _whole_metric(self) -> WholeMetric | None:
         return whole_metric(self.graph, self.oracle.objective)

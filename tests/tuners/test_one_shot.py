@@ -93,7 +93,7 @@ def test_every_architecture_that_is_judged_keeps_the_limits(tuner: str, undistur
 def test_of_several_finalists_a_short_training_decides_after_a_kill_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = {"search_epochs": 1, "finalists": 2, "contest_epochs": 1, "objective": "val_accuracy"}
+    options = {"search_epochs": 1, "finalists": 2, "contest_epochs": 1, "objective": "val_accuracy", "vote": False}
     with monkeypatch.context() as patch:
         dies(patch, one_shot, "write_atomically", 2, False)
         with pytest.raises(Killed):
@@ -106,6 +106,34 @@ def test_of_several_finalists_a_short_training_decides_after_a_kill_too(
     winner = table["architecture"].iloc[int(np.argmax(reached))]
     assert str(clf.best_architecture) == winner
     assert clf.leaderboard()["score"][0] == max(reached)
+
+
+@pytest.mark.slow(seconds=10)
+def test_of_architectures_of_equal_accuracy_the_vote_chooses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def weakest(shared: Any, found: list[Any], x: np.ndarray, *args: Any) -> list[Any]:
+        asked.extend(found)
+        assert len(x) == 64  # what the networks learn from
+        return [architecture for architecture, _ in found[::-1]]
+
+    monkeypatch.setattr(one_shot, "by_vote", weakest)
+    clf = fitted(tmp_path, "spos", search_epochs=1)
+    table = judged(tmp_path).sort_values("score", ascending=False, kind="stable")
+    best = table["score"].iloc[0]
+    same = table[table["score"] >= best - 2 * np.sqrt(best * (1 - best) / 16)]
+    assert len(asked) == len(same) > 1
+    assert str(clf.best_architecture) == same["architecture"].iloc[-1]
+
+
+@pytest.mark.parametrize(("objective", "vote"), [("val_mean_absolute_error", True), ("val_accuracy", 1)])
+def test_a_vote_needs_accuracies(tmp_path: Path, objective: str, vote: Any) -> None:
+    with pytest.raises(
+        ValueError, match="Expected (a graph of one classification head|vote to be True, False or None)"
+    ):
+        ImageClassifier(
+            tuner="spos", vote=vote, metrics=["mean_absolute_error"], objective=objective, directory=tmp_path
+        )
 
 
 def test_the_rate_is_one_that_the_space_bears() -> None:
