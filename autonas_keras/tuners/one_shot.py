@@ -182,16 +182,15 @@ class OneShotTuner(SharedTuner):
     def _ranked(self, shared: SharedWeights, best: Architecture, x: Any) -> list[Architecture]:
         """The architectures that were judged, the one to take first."""
         judged = sorted(shared.judged(), key=lambda pair: pair[1], reverse=True)
-        if not self._votes():
+        if not self.votes():
             return [best, *(architecture for architecture, _ in judged if architecture != best)]
         same = equals(judged, len(tree.flatten(self._judged()[0])[0]))
         if self._fit["verbose"]:
             print(f"{len(same)} of {len(judged)} architectures cannot be told from the best; zero-cost proxies choose.")
-        voted = by_vote(shared, same, x, self.seed, self._judging_left)
+        voted = by_vote(shared, same, x, self.seed, self._voting_left)
         return [*voted, *(architecture for architecture, _ in judged[len(same) :])]
 
-    def _votes(self) -> bool:
-        """Whether a vote decides between architectures of equal accuracy."""
+    def votes(self) -> bool:
         if self.method.vote is not None:
             return self.method.vote
         cells = all(isinstance(block.space, CellSpace) for block in self.graph.searched)

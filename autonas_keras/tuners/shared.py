@@ -55,6 +55,7 @@ class SharedTuner(SupernetTuner):
     method: Any
     _shared: SharedWeights | None = None
     _judging_left: Callable[[], float] = staticmethod(lambda: math.inf)
+    _voting_left: Callable[[], float] = staticmethod(lambda: math.inf)
 
     # While the search runs
 
@@ -63,12 +64,19 @@ class SharedTuner(SupernetTuner):
         return self._shared.costs.of(architecture)
 
     def training_left(self) -> Callable[[], float]:
-        """Gives the seconds that are left for the supernet; the rest goes to judging, and to finalists if there are any."""
+        """Gives the seconds that are left for the supernet; the rest is for judging, the vote and finalists if there are any."""
         if self.clock is None:
             return self.search_left
-        left, finale = self.search_left(), getattr(self.method, "finalists", 1) > 1
-        self._judging_left = partial(self._seconds_to, 0.3 * left if finale else 0.0)
-        return partial(self._seconds_to, (0.55 if finale else 0.25) * left)
+        left = self.search_left()
+        finale = 0.3 * left if getattr(self.method, "finalists", 1) > 1 else 0.0
+        vote = 0.1 * left if self.votes() else 0.0
+        self._voting_left = partial(self._seconds_to, finale)
+        self._judging_left = partial(self._seconds_to, finale + vote)
+        return partial(self._seconds_to, finale + vote + 0.25 * left)
+
+    def votes(self) -> bool:
+        """Whether a vote decides between architectures of equal accuracy."""
+        return False
 
     def _keep(self, model: PathModel, x: Any) -> SharedWeights:
         """Keep a trained supernet, and the images that its networks are judged on."""
