@@ -115,6 +115,11 @@ class SharedWeights:
             os.replace(whole, self.directory / SUPERNET)
         write_atomically(self.directory / SCORES, json.dumps(self.scores))
 
+    def recall(self) -> None:
+        """Remember the scores that ``save`` kept, if there are any."""
+        if self.directory is not None and (self.directory / SCORES).exists():
+            self.scores = json.loads((self.directory / SCORES).read_text())
+
     @classmethod
     def load(
         cls,
@@ -146,8 +151,7 @@ class SharedWeights:
         with np.load(directory / IMAGES) as arrays:
             parts = [_nested(arrays, part) for part in ("calibration", "x", "y")]
         found = cls(model, parts[0], (parts[1], parts[2]), score, directory, metric)
-        if (directory / SCORES).exists():
-            found.scores = json.loads((directory / SCORES).read_text())
+        found.recall()
         return found
 
 

@@ -133,6 +133,17 @@ def _from_minibatch(model: keras.Model, x: Any, y: Any, proxies: Sequence[str], 
     return {name: value if np.isfinite(value) else -np.finfo(np.float32).max.item() for name, value in found.items()}
 
 
+def has_rectifiers(model: keras.Model) -> bool:
+    """Whether a functional or sequential model has a rectifier, without which there is no "nwot"."""
+    inside = functional(model).operations
+    return any(has_rectifiers(one) if isinstance(one, keras.Model) else _rectifies(one) for one in inside)
+
+
+def _rectifies(operation: Any) -> bool:
+    name = getattr(getattr(operation, "activation", None), "__name__", type(operation).__name__.lower())
+    return name in RECTIFIERS
+
+
 class _Codes:
     """Counts, for each two samples, the rectifiers that are on for both or off for both."""
 
@@ -140,8 +151,7 @@ class _Codes:
         self.kernel: Any = 0.0
 
     def __call__(self, operation: Any, result: Any) -> None:
-        name = getattr(getattr(operation, "activation", None), "__name__", type(operation).__name__.lower())
-        if name not in RECTIFIERS:
+        if not _rectifies(operation):
             return
         code = tf.cast(result > 0, tf.float32)
         code = tf.reshape(code, [code.shape[0], -1])

@@ -9,18 +9,19 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tree
 
-from autonas_keras.blocks.isolation import forgotten_gradients
+from autonas_keras.blocks.isolation import forgotten_gradients, fresh_names, own_randomness
 from autonas_keras.evaluation import SharedWeights
-from autonas_keras.evaluation.zero_cost import VOTERS, zero_cost
+from autonas_keras.evaluation.zero_cost import VOTERS, has_rectifiers, zero_cost
 from autonas_keras.layers import initialize_weights
 from autonas_keras.spaces import Architecture
 from autonas_keras.strategies.vote import rank_vote
 from autonas_keras.training import discrete_network
-from autonas_keras.tuners.network import adapt
+from autonas_keras.tuners.network import copy_adapted
 
 SAMPLES = 64  # of the minibatch, as published
 ERRORS = 2.0  # standard errors within which accuracies are equal
@@ -43,7 +44,7 @@ def equals(judged: Sequence[tuple[Architecture, float]], samples: int) -> list[t
 def by_vote(
     shared: SharedWeights,
     found: Sequence[tuple[Architecture, float]],
-    x: object,
+    x: Any,
     seed: int,
     left: Callable[[], float] = lambda: math.inf,
 ) -> list[Architecture]:
@@ -65,9 +66,18 @@ def by_vote(
         for architecture, _ in found[:MOST]:
             if said and left() <= 0:
                 break
-            network = discrete_network(shared.model, architecture)
-            adapt(network, few)
-            initialize_weights(network, seed + zlib.crc32(architecture.to_json().encode()))
-            said.append(list(zero_cost(network, few, proxies=VOTERS).values()))
+            said.append(_said(shared, architecture, few, seed))
     order = np.argsort(-rank_vote(np.array(said)), kind="stable")
     return [found[place][0] for place in order] + [architecture for architecture, _ in found[len(said) :]]
+
+
+def _said(shared: SharedWeights, architecture: Architecture, x: Any, seed: int) -> list[float]:
+    """What the proxies say of the network of an architecture; of one without rectifiers the code is worth nothing."""
+    own = seed + zlib.crc32(architecture.to_json().encode())
+    with own_randomness(own), fresh_names():
+        network = discrete_network(shared.model, architecture)
+    copy_adapted(shared.model, network)
+    initialize_weights(network, own)
+    rectified = has_rectifiers(network)
+    found = zero_cost(network, x, proxies=[name for name in VOTERS if rectified or name != "nwot"])
+    return [found.get(name, -math.inf) for name in VOTERS]

@@ -256,14 +256,18 @@ def adapt(model: keras.Model, x: Any) -> None:
         if before.trainable_weights or getattr(layer, "input_mean", None) is not None:
             continue
 
-        def parts(before: keras.Model = before, sources: Any = sources) -> Iterator[Any]:
-            given = [arrays[tensor.name] for tensor in sources]
+        # TensorFlow keeps the generator for ever, and with it whatever it holds by then.
+        held = [(before, [arrays[tensor.name] for tensor in sources])]
+
+        def parts(held: Any = held) -> Iterator[Any]:
+            before, given = held[0]
             for start in range(0, len(given[0]), CHUNK):
                 chunk = [np.asarray(array[start : start + CHUNK]) for array in given]
                 yield before(alone(chunk))
 
         spec = tf.TensorSpec((None, *layer.input.shape[1:]), layer.input.dtype)
         layer.adapt(tf.data.Dataset.from_generator(parts, output_signature=spec))
+        held.clear()
         if isinstance(layer, keras.layers.Normalization):
             variance = keras.ops.convert_to_numpy(layer.adapt_variance)
             layer.adapt_variance.assign(np.where(variance < 1e-12, 1.0, variance).astype(variance.dtype))

@@ -12,6 +12,7 @@ from typing import Any, Self
 import keras
 import pandas as pd
 import tree
+from autokeras.nodes import ImageInput
 
 from autonas_keras.blocks import Graph, Network, Recipe, alone
 from autonas_keras.evaluation import SharedWeights
@@ -37,6 +38,8 @@ from autonas_keras.tuners.shared import SharedTuner
 
 CHANNELS = 16  # channels of a supernet's first cell or layer at most, unless told otherwise
 
+RANKED = "ranked.json"  # the architectures to take first, in the folder of the supernet
+
 Judge = Callable[[Architecture], float]
 
 
@@ -55,8 +58,8 @@ class OneShot(Method):
             0.1 and 0.0001, for texts 0.002 and 0.0001, for tables 0.001 and 0.00001; with cells that lay their nodes end
             to end 0.025 and 0.0001, whose sums without normalisation do not bear more.
         search_weight_decay: L2 of those weights.
-        finalists: Of so many architectures with the best inherited score a short training from scratch decides; with
-            1 the inherited score does.
+        finalists: Of so many architectures, those with the best inherited score or the first of the vote, a short
+            training from scratch decides; with 1 the first is taken.
         contest_epochs: Epochs of that short training.
         vote: Whether, of architectures whose inherited accuracies cannot be told from the best one (two standard errors),
             that is taken of which zero-cost proxies promise most, see ``by_vote``. Without it the best inherited score
@@ -100,16 +103,22 @@ class OneShot(Method):
                 f"Expected search_cells of 3 or more, which hold a normal and a reduction cell, got {self.search_cells}."
             )
         tuner = self.tuner_class()(Given(**{**kwargs, "max_trials": 1}), hypermodel, self, project, limits)
-        if self.vote and not tuner.by_accuracy():
+        images = all(isinstance(node, ImageInput) for node in hypermodel.inputs)
+        if self.vote and not (images and tuner.by_accuracy()):
+            heads = [type(node.in_blocks[0]).__name__ for node in hypermodel.outputs]
             raise ValueError(
-                "Expected a graph of one classification head whose objective is val_accuracy or val_loss for vote=True, "
-                f"got the objective {tuner.oracle.objective.name!r} of {len(hypermodel.outputs)} heads; leave vote out."
+                "Expected a graph that sorts images into classes, with the objective val_accuracy or val_loss, for "
+                f"vote=True, got {', '.join(heads)} with {tuner.oracle.objective.name!r}; leave vote out."
             )
         return tuner
 
     def tuner_class(self) -> type[OneShotTuner]:
         """The tuner that carries the method out."""
         raise NotImplementedError
+
+    def facts(self) -> dict[str, Any]:
+        facts = super().facts()
+        return facts if self.vote is not None else {name: value for name, value in facts.items() if name != "vote"}
 
     def default_search_epochs(self, samples: int, batch_size: int) -> int:
         """About 15,000 steps, from 20 to 100 epochs."""
@@ -168,16 +177,26 @@ class OneShotTuner(SharedTuner):
             record=self._record(),
         )
         shared = self._keep(model, x)
-        best, tried = self._search(shared.score)
-        ranked = self._ranked(shared, best, x)
+        ranked = self._kept_ranking(shared, x)
         best = ranked[0]
-        pd.DataFrame(tried).to_csv(self._file("search", "inherited.csv"), index=False)
         learnt = {name: values[-1] for name, values in history.history.items() if name in ("loss", "accuracy")}
         metrics = {**learnt, **self._objective(shared, best)}
         if self.method.finalists == 1:
             return best, metrics
         best, contest = self._winner(self._finale(ranked))
         return best, {**metrics, **contest}
+
+    def _kept_ranking(self, shared: SharedWeights, x: Any) -> list[Architecture]:
+        """The architectures to take first, as the search said that was the first to come so far."""
+        file = self._file("search", RANKED)
+        if not file.exists():
+            best, tried = self._search(shared.score)
+            pd.DataFrame(tried).to_csv(self._file("search", "inherited.csv"), index=False)
+            ranked = self._ranked(shared, best, x)[: self.method.finalists]
+            shared.save()
+            # A ranking made anew, with less time left, would mix up the finalists.
+            write_atomically(file, json.dumps([architecture.to_json() for architecture in ranked]))
+        return [Architecture.from_json(text, shared.space) for text in json.loads(file.read_text())]
 
     def _ranked(self, shared: SharedWeights, best: Architecture, x: Any) -> list[Architecture]:
         """The architectures that were judged, the one to take first."""
@@ -186,7 +205,9 @@ class OneShotTuner(SharedTuner):
             return [best, *(architecture for architecture, _ in judged if architecture != best)]
         same = equals(judged, len(tree.flatten(self._judged()[0])[0]))
         if self._fit["verbose"]:
-            print(f"{len(same)} of {len(judged)} architectures cannot be told from the best; zero-cost proxies choose.")
+            print(
+                f"The best {len(same)} of {len(judged)} architectures cannot be told apart; zero-cost proxies choose."
+            )
         voted = by_vote(shared, same, x, self.seed, self._voting_left)
         return [*voted, *(architecture for architecture, _ in judged[len(same) :])]
 
@@ -194,7 +215,7 @@ class OneShotTuner(SharedTuner):
         if self.method.vote is not None:
             return self.method.vote
         cells = all(isinstance(block.space, CellSpace) for block in self.graph.searched)
-        return cells and len(self.graph.inputs) == 1 and image_shape(self.graph) is not None and self.by_accuracy()
+        return cells and image_shape(self.graph) is not None and self.by_accuracy()
 
     def _finale(self, ranked: list[Architecture]) -> list[tuple[Architecture, dict[str, float]]]:
         """The first architectures, and their metrics after a short training."""

@@ -114,7 +114,7 @@ class Project:
 def _difference(where: str, old: Any, new: Any) -> tuple[str, str, str]:
     """The first place where two values differ, and what each has there, short enough for a sentence."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        key = next(key for key in (*old, *new) if old.get(key) != new.get(key))
+        key = next(key for key in (*old, *new) if key not in old or key not in new or old[key] != new[key])
         return _difference(f"{where}.{key}", old.get(key), new.get(key))
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new) and isinstance(old[0], (dict, list)):
         return next(_difference(where, a, b) for a, b in zip(old, new, strict=True) if a != b)

@@ -84,6 +84,7 @@ class SharedTuner(SupernetTuner):
         self._shared = SharedWeights(
             model, calibration, self._judged(), graph_score(self.graph), self._file("search"), self._whole_metric()
         )
+        self._shared.recall()
         self._shared.save()
         return self._timed(self._shared)
 
@@ -177,7 +178,7 @@ class SharedTuner(SupernetTuner):
         return self._shared
 
     def specialize(self, limits: Mapping[str, float], verbose: Any = 1) -> Specialized:
-        """The best network within limits, with the weights that it has in the supernet.
+        """The best network within limits, with the weights that it has in the supernet; by the score, never by a vote.
 
         Args:
             limits: Upper bounds of "params", "flops" and, with a latency table, "latency_ms"; none for the best of all.

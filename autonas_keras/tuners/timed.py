@@ -57,7 +57,7 @@ class Timed:
     _data: Any
     _validation: Any
     _speed: tuple[float, float] | None = None  # multiply-adds of the network trained last, and its seconds a sample
-    _seconds: Mapping[str, float] = {}  # seconds a sample of each network, by its hyperparameters
+    _seconds_of: Mapping[str, float] = {}  # seconds a sample of each network, by its hyperparameters
     _start_seconds = START  # seconds that the first training took to its first step
     _longest = 0.0  # seconds of the longest trial
     _slow = False  # whether the start of a training takes too long for a second one
@@ -93,7 +93,7 @@ class Timed:
             return left
         samples = len(tree.flatten(self._data)[0]) + len(tree.flatten(self._validation)[0])
         best = self.oracle.get_best_trials(1)
-        seconds = self._seconds.get(_key(best[0].hyperparameters) if best else "", self._speed[1])
+        seconds = self._seconds_of.get(_key(best[0].hyperparameters) if best else "", self._speed[1])
         needed = 1.2 * self._final_epochs(samples) * samples * seconds + 1.5 * self._start_seconds
         return max(left, self.clock.final_left() - needed)
 
@@ -245,7 +245,7 @@ class Timed:
         if pace is not None and pace.step_seconds:
             flops = network_flops(self.graph, hp) if self.sizes_are_free() else 0.0
             self._speed = flops, pace.step_seconds / batch_size
-            self._seconds = {**self._seconds, _key(hp): self._speed[1]}
+            self._seconds_of = {**self._seconds_of, _key(hp): self._speed[1]}
 
     def warn_if_short(self, steps: int, whole: int) -> None:
         """Warn of a network that did not see all samples once."""

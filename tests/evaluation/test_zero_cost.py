@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from autonas_keras.blocks.isolation import own_randomness
 from autonas_keras.evaluation import PROXIES, model_costs, zero_cost
-from autonas_keras.evaluation.zero_cost import TINY, jacobian_score, log_determinant
+from autonas_keras.evaluation.zero_cost import TINY, has_rectifiers, jacobian_score, log_determinant
 from autonas_keras.layers import cell_network
 from autonas_keras.spaces import CellSpace, get_space
 
@@ -136,6 +136,16 @@ def test_models_within_models_and_two_inputs_are_read() -> None:
         model = keras.Model([a, b], keras.layers.Softmax()(keras.layers.Dense(3)(joined)))
     found = zero_cost(model, [X, np.ones((8, 4))], Y, PROXIES)
     assert all(np.isfinite(value) for value in found.values())
+
+
+def test_rectifiers_are_found_in_layers_activations_and_models_within() -> None:
+    x = keras.Input((4,))
+    dense, activation = keras.layers.Dense(3), keras.layers.Activation("relu")
+    inner = keras.Model(x, activation(dense(x)))
+    assert has_rectifiers(inner) and has_rectifiers(keras.Model(x, inner(x)))
+    assert has_rectifiers(keras.Model(x, keras.layers.Dense(2, "gelu")(x)))
+    assert has_rectifiers(keras.Sequential([keras.Input((4,)), keras.layers.ReLU()]))
+    assert not has_rectifiers(keras.Model(x, keras.layers.Dense(2, "tanh")(x)))
 
 
 def test_what_cannot_be_asked_is_refused() -> None:

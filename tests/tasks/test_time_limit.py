@@ -6,6 +6,7 @@ import json
 import math
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -17,6 +18,7 @@ from autokeras.tuners.greedy import Greedy
 from autonas_keras.spaces import MobileSpace
 from autonas_keras.tasks import ImageClassifier, ImageRegressor
 from autonas_keras.tuners import base, timed
+from autonas_keras.tuners.clock import Clock
 from autonas_keras.tuners.published import known_points
 from tests.tasks.small import ONE_CELL, digits
 from tests.tuners.test_resume import Killed, dies
@@ -145,6 +147,44 @@ def test_a_supernet_learns_for_as_many_steps_as_there_is_time_for(
     epochs, steps = clock_of(tmp_path)["plans"]["search"]
     assert 1 <= epochs < 10_000 and 1 <= steps <= 160
     usable(clf, x, y, tmp_path)
+
+
+@pytest.mark.slow(seconds=10)
+def test_where_a_supernet_could_not_start_a_network_is_trained_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timed, "START", 100.0)
+    monkeypatch.setattr(timed, "SLOW", 10.0)  # however slow the machine is
+    x, y = digits(200)
+    clf = ImageClassifier(directory=tmp_path, tuner="spos", space=ONE_CELL, seed=0)
+    clf.fit(x, y, batch_size=16, verbose=0, time_limit=10)
+    assert not (tmp_path / "image_classifier" / "search" / "supernet.keras").exists()
+    usable(clf, x, y, tmp_path)
+
+
+def test_the_final_training_is_as_long_as_that_of_the_best_network_so_far() -> None:
+    def trial(width: int) -> Any:
+        return SimpleNamespace(hyperparameters=SimpleNamespace(values={"width": width}))
+
+    class Search(timed.Timed):
+        clock = Clock(100.0, None, start=0.0, now=lambda: 50.0)  # half of it is gone
+        oracle = SimpleNamespace(get_best_trials=lambda count: [trial(1)])
+        _data, _validation = np.zeros(80), np.zeros(20)
+
+        def _final_epochs(self, samples: int) -> int:
+            return 2
+
+        def sizes_are_free(self) -> bool:
+            return False
+
+    search = Search()
+    for width, seconds in ((1, 0.05), (2, 10.0)):
+        search.note_speed(SimpleNamespace(step_seconds=seconds * 4), trial(width).hyperparameters, batch_size=4)  # type: ignore[arg-type]
+    search._start_seconds = 2.0
+    # 97 seconds for trainings, 50 of them gone; 1.2 x 2 epochs x 100 samples x 0.05 s, and one and a half starts.
+    assert search.search_left() == pytest.approx(97 - 50 - 12 - 3)
+    search.oracle = SimpleNamespace(get_best_trials=lambda count: [])
+    assert search.search_left() == pytest.approx(45 - 50), "Of what is not known the last one is taken."
 
 
 @pytest.mark.slow(seconds=10)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import random
 from typing import Any
 
 import keras
@@ -59,3 +61,15 @@ def test_what_there_is_no_time_for_keeps_its_place_behind(shared: SharedWeights)
     seconds = iter([1.0, -1.0])
     ranked = by_vote(shared, given, np.zeros((4, 8, 8, 3)), seed=0, left=lambda: next(seconds))
     assert ranked == [given[1][0], given[0][0], given[2][0]]
+
+
+def test_a_vote_leaves_no_networks_and_no_generator_behind(shared: SharedWeights) -> None:
+    def alive() -> int:
+        gc.collect()
+        return sum(isinstance(thing, keras.Model) for thing in gc.get_objects())
+
+    given = found(shared, WEAK, MIDDLE, STRONG)
+    by_vote(shared, given, np.zeros((4, 8, 8, 3)), seed=0)
+    before, state = alive(), random.getstate()
+    by_vote(shared, given, np.ones((4, 8, 8, 3)), seed=1)
+    assert alive() == before and random.getstate() == state

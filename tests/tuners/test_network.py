@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import keras
@@ -77,6 +79,16 @@ def test_normalization_sees_the_data_in_parts_and_spares_what_is_constant() -> N
     assert y[..., 0].mean() == pytest.approx(0, abs=1e-4) and y[..., 0].std() == pytest.approx(1, abs=1e-3)
     np.testing.assert_allclose(y[..., 1], 0, atol=1e-5)
     np.testing.assert_allclose(model.predict(x + 1, verbose=0)[..., 1], 1, atol=1e-5)
+
+
+def test_a_model_that_was_adapted_is_forgotten_like_any_other() -> None:
+    x = keras.Input((3,))
+    model = keras.Model(x, keras.layers.Dense(2)(keras.layers.Normalization()(x)))
+    adapt(model, np.arange(30, dtype="float32").reshape(10, 3))
+    layer, model = weakref.ref(model.layers[-1]), None
+    del x
+    gc.collect()
+    assert layer() is None
 
 
 def test_layers_behind_something_that_learns_are_not_adapted() -> None:

@@ -14,8 +14,8 @@ import pytest
 
 from autonas_keras import tuners
 from autonas_keras.evaluation import SharedWeights, space_costs
-from autonas_keras.spaces import CellSpace, ChainSpace, JoinedSpace
-from autonas_keras.tasks import ImageClassifier
+from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, JoinedSpace
+from autonas_keras.tasks import ImageClassifier, StructuredDataClassifier
 from autonas_keras.training import checkpoint
 from autonas_keras.tuners import one_shot, supernet
 from tests.tasks.small import ONE_CELL, TINY, digits
@@ -49,6 +49,12 @@ def fitted(folder: Path, tuner: str, **options: Any) -> ImageClassifier:
 
 def judged(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "image_classifier" / "search" / "inherited.csv")
+
+
+def kept(folder: Path) -> list[Architecture]:
+    """The architectures of the only block that were kept as the first ones."""
+    points = [json.loads(text) for text in json.loads((folder / "ranked.json").read_text())]
+    return [ONE_CELL.architecture({name.split("/", 1)[1]: v for name, v in point.items()}) for point in points]
 
 
 @pytest.fixture(scope="session")
@@ -89,22 +95,28 @@ def test_every_architecture_that_is_judged_keeps_the_limits(tuner: str, undistur
     assert clf.leaderboard()["params"][0] <= LIMIT
 
 
-@pytest.mark.slow(seconds=10)
+@pytest.mark.slow(seconds=20)
+@pytest.mark.parametrize("vote", [False, True])
 def test_of_several_finalists_a_short_training_decides_after_a_kill_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vote: bool
 ) -> None:
-    options = {"search_epochs": 1, "finalists": 2, "contest_epochs": 1, "objective": "val_accuracy", "vote": False}
+    options = {"search_epochs": 1, "finalists": 2, "contest_epochs": 1, "objective": "val_accuracy", "vote": vote}
     with monkeypatch.context() as patch:
-        dies(patch, one_shot, "write_atomically", 2, False)
+        dies(patch, one_shot, "write_atomically", 3, False)  # when the second finalist is to be written
         with pytest.raises(Killed):
             fitted(tmp_path, "spos", **options)
-    clf = fitted(tmp_path, "spos", **options)
+    with monkeypatch.context() as patch:
+        patch.setattr(one_shot, "by_vote", lambda *args: pytest.fail("ranked anew"))
+        clf = fitted(tmp_path, "spos", **options)
     table = judged(tmp_path).sort_values("score", ascending=False, kind="stable")
     folder = tmp_path / "image_classifier" / "search"
+    ranked = [str(point) for point in kept(folder)]
+    if not vote:
+        assert ranked == table["architecture"].iloc[:2].tolist()
+    assert len(json.loads((folder / "scores.json").read_text())) == len(table)
     reached = [json.loads((folder / f"finalist_{i}" / "metrics.json").read_text())["val_accuracy"] for i in range(2)]
     assert not (folder / "finalist_2").exists()
-    winner = table["architecture"].iloc[int(np.argmax(reached))]
-    assert str(clf.best_architecture) == winner
+    assert str(clf.best_architecture) == ranked[int(np.argmax(reached))]
     assert clf.leaderboard()["score"][0] == max(reached)
 
 
@@ -126,14 +138,22 @@ def test_of_architectures_of_equal_accuracy_the_vote_chooses(tmp_path: Path, mon
     assert str(clf.best_architecture) == same["architecture"].iloc[-1]
 
 
-@pytest.mark.parametrize(("objective", "vote"), [("val_mean_absolute_error", True), ("val_accuracy", 1)])
-def test_a_vote_needs_accuracies(tmp_path: Path, objective: str, vote: Any) -> None:
-    with pytest.raises(
-        ValueError, match="Expected (a graph of one classification head|vote to be True, False or None)"
-    ):
-        ImageClassifier(
-            tuner="spos", vote=vote, metrics=["mean_absolute_error"], objective=objective, directory=tmp_path
-        )
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"objective": "val_mean_absolute_error", "vote": True}, "ClassificationHead with 'val_mean_absolute_error'"),
+        ({"multi_label": True, "vote": True}, "Expected a graph that sorts images into classes"),
+        ({"vote": 1}, "Expected vote to be True, False or None, got 1"),
+    ],
+)
+def test_a_vote_needs_accuracies(tmp_path: Path, settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        ImageClassifier(tuner="spos", metrics=["mean_absolute_error"], directory=tmp_path, **settings)
+
+
+def test_a_table_has_no_vote(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="Expected a graph that sorts images into classes"):
+        StructuredDataClassifier(tuner="spos", vote=True, directory=tmp_path)
 
 
 def test_the_rate_is_one_that_the_space_bears() -> None:

@@ -27,6 +27,7 @@ def test_a_folder_where_nothing_was_searched_belongs_to_the_last_who_asked(tmp_p
     ("facts", "words"),
     [
         ({"tuner": {"name": "darts", "order": 2}}, "with tuner.order = 1, got 2"),
+        ({"tuner": {"name": "darts", "order": 1, "later": None}}, "with tuner.later = null, got null"),
         ({"seed": 1}, "with seed = 0, got 1"),
         ({"parts": [{"a": 1}, {"a": 3}]}, "with parts.a = 2, got 3"),
         ({"parts": [{"a": 1}]}, r"with parts = \[.*\], got"),
