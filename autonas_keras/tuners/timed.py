@@ -25,6 +25,8 @@ from autonas_keras.tuners.settings import Method
 
 JUDGED = 2000  # validation samples that networks are compared on at most when there is a limit
 TRIALS = 10  # networks that a search with a limit trains if they need all of their time
+# The same where no input is an image: trainings are short there, and cut to a part of them tell little about the whole.
+LONG_TRIALS = 4
 LEAST_TRIAL = 15.0  # seconds that a trial gets at least, of which some go to its start
 ENOUGH = 250_000  # samples that a network should see, some of them again and again
 FEWEST, MOST = 15, 150  # epochs that this is at least and at most
@@ -118,7 +120,8 @@ class Timed:
         if self.hasty:
             return self.clock.final_left()
         whole = self.search_share * self.clock.limit
-        trials = min(TRIALS, self.oracle.max_trials or TRIALS)
+        trials = TRIALS if image_shape(self.graph) is not None else LONG_TRIALS
+        trials = min(trials, self.oracle.max_trials or trials)
         return max(0.0, min(self.search_left(), max(whole / trials, LEAST_TRIAL)))
 
     def search_is_over(self) -> bool:
