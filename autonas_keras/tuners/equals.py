@@ -22,8 +22,8 @@ from autonas_keras.spaces import Architecture
 from autonas_keras.strategies.vote import rank_vote
 from autonas_keras.training import discrete_network
 from autonas_keras.tuners.network import copy_adapted
+from autonas_keras.tuners.zero_cost import SAMPLES
 
-SAMPLES = 64  # of the minibatch, as published
 ERRORS = 2.0  # standard errors within which accuracies are equal
 MOST = 400  # architectures that vote, a quarter of a second each
 
