@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks import data
 from benchmarks.elastic import Comparison
 
-EPOCHS = 40
+EPOCHS = 60
 RANDOM = 10
 
 
