@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks import data
 from benchmarks.elastic import Comparison
 
-EPOCHS = 60
+EPOCHS = 80
 RANDOM = 10
 
 
