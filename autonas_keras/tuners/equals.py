@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tree
 
@@ -47,6 +48,7 @@ def by_vote(
     x: Any,
     seed: int,
     left: Callable[[], float] = lambda: math.inf,
+    verbose: bool = False,
 ) -> list[Architecture]:
     """The same architectures, those first of which synflow, nwot and jacob_cov promise most together.
 
@@ -59,14 +61,17 @@ def by_vote(
         x: Samples, of which a minibatch is shown to the networks.
         seed: Seed of the weights.
         left: Gives the seconds that are left.
+        verbose: Whether to show how many were voted on.
     """
     few = tree.map_structure(lambda part: np.asarray(part[:SAMPLES]), x)
     said: list[list[float]] = []
+    progress = keras.utils.Progbar(len(found[:MOST]), verbose=1 if verbose else 0, unit_name="architecture")
     with forgotten_gradients():
         for architecture, _ in found[:MOST]:
             if said and left() <= 0:
                 break
             said.append(_said(shared, architecture, few, seed))
+            progress.update(len(said))
     order = np.argsort(-rank_vote(np.array(said)), kind="stable")
     return [found[place][0] for place in order] + [architecture for architecture, _ in found[len(said) :]]
 

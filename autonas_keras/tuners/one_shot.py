@@ -208,7 +208,7 @@ class OneShotTuner(SharedTuner):
             print(
                 f"The best {len(same)} of {len(judged)} architectures cannot be told apart; zero-cost proxies choose."
             )
-        voted = by_vote(shared, same, x, self.seed, self._voting_left)
+        voted = by_vote(shared, same, x, self.seed, self._voting_left, bool(self._fit["verbose"]))
         return [*voted, *(architecture for architecture, _ in judged[len(same) :])]
 
     def votes(self) -> bool:

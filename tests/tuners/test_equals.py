@@ -73,3 +73,9 @@ def test_a_vote_leaves_no_networks_and_no_generator_behind(shared: SharedWeights
     before, state = alive(), random.getstate()
     by_vote(shared, given, np.ones((4, 8, 8, 3)), seed=1)
     assert alive() == before and random.getstate() == state
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_vote_shows_how_far_it_is(shared: SharedWeights, verbose: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    by_vote(shared, found(shared, WEAK, MIDDLE, STRONG), np.ones((4, 8, 8, 3)), seed=0, verbose=verbose)
+    assert ("3/3" in capsys.readouterr().out) == verbose
