@@ -18,6 +18,11 @@ def _pooled(inputs: Any) -> Any:
     return x
 
 
+def _whole() -> str | None:
+    """The dtype of outputs: in half precision units of targets overflow and small probabilities are zero."""
+    return "float32" if keras.config.dtype_policy().compute_dtype in ("float16", "bfloat16") else None
+
+
 @keras.utils.register_keras_serializable(package="autonas_keras")
 class ClassificationHead(heads.ClassificationHead):
     """Global average pooling and a classifier.
@@ -58,7 +63,7 @@ class ClassificationHead(heads.ClassificationHead):
             x = keras.layers.Dropout(self.dropout)(x)
         x = keras.layers.Dense(self.shape[-1], name=f"{self.name}_logits")(x)
         sigmoid = self.multi_label or self.shape[-1] == 1
-        return keras.layers.Activation("sigmoid" if sigmoid else "softmax", name=self.name)(x)
+        return keras.layers.Activation("sigmoid" if sigmoid else "softmax", dtype=_whole(), name=self.name)(x)
 
 
 @keras.utils.register_keras_serializable(package="autonas_keras")
@@ -101,4 +106,4 @@ class RegressionHead(heads.RegressionHead):
         if self.dropout:
             x = keras.layers.Dropout(self.dropout)(x)
         x = keras.layers.Dense(self.shape[-1], name=f"{self.name}_normal")(x)
-        return keras.layers.Rescaling(list(self.scale), list(self.mean), name=self.name)(x)
+        return keras.layers.Rescaling(list(self.scale), list(self.mean), dtype=_whole(), name=self.name)(x)

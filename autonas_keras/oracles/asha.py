@@ -124,8 +124,17 @@ class Asha(StrategyOracle):
         ended = [self.trials[trial_id] for trial_id in self.end_order]
         ended = [trial for trial in ended if trial.hyperparameters.values[RUNG] == rung]
         scored = [trial for trial in ended if trial.status == STATUS.COMPLETED]
-        scored.sort(key=lambda trial: trial.score, reverse=self.objective.direction == "max")
-        return scored[: len(ended) // self.factor]
+        return sorted(scored, key=self._reached, reverse=True)[: len(ended) // self.factor]
+
+    def _reached(self, trial: Any) -> float:
+        """The objective after the last epoch, from which the next rung goes on, larger is better; the worst if not finite.
+
+        KerasTuner's score is that of the best epoch, which one lucky epoch decides.
+        """
+        names = getattr(self.objective, "name_to_direction", (self.objective.name,))
+        last = {name: trial.metrics.get_history(name)[-1].mean() for name in names}
+        value = self.objective.get_value(last) * (1 if self.objective.direction == "max" else -1)
+        return value if np.isfinite(value) else -np.inf
 
     def _promotion(self, trial: Any, rung: int) -> dict[str, Any]:
         rungs = self.rungs

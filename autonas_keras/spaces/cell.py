@@ -255,6 +255,11 @@ class CellSpace(Space):
             return from_nasbench201(self, text)
         return self.from_genotype(text)
 
+    @property
+    def winners(self) -> tuple[str, ...]:
+        """The operations that ``discretize`` chooses from: "none" is one of them in a dense cell only."""
+        return tuple(name for name in self.candidates if self.topology == "dense" or canonical(name) != "none")
+
     def discretize(self, weights: Mapping[str, np.ndarray]) -> Architecture:
         """The architecture that mixture weights favour.
 
@@ -270,7 +275,7 @@ class CellSpace(Space):
         Reference: Liu et al., ICLR 2019, section 2.4; Dong, Yang, ICLR 2020, section 4 for the dense cell.
         """
         decisions: dict[str, Option] = {}
-        allowed = [self.operations.index(name) for name in self.candidates]
+        allowed = [self.operations.index(name) for name in self.winners]
         for kind in self.cell_types:
             if kind not in weights:
                 raise ValueError(f"Expected weights for the cells {list(self.cell_types)}, got {list(weights)}.")
@@ -280,8 +285,6 @@ class CellSpace(Space):
                     f"Expected finite {kind} weights of shape {(len(self.edges), len(self.operations))}, "
                     f"got shape {table.shape}."
                 )
-            if self.topology != "dense":
-                allowed = [i for i in allowed if canonical(self.operations[i]) != "none"]
             best = {edge: allowed[int(np.argmax(table[row, allowed]))] for row, edge in enumerate(self.edges)}
             strength = {edge: table[row, best[edge]] for row, edge in enumerate(self.edges)}
             for node in range(self.inputs, self.inputs + self.nodes):

@@ -74,7 +74,7 @@ def coarse_grid(space: Space, most: int, rng: np.random.Generator) -> list[Archi
 
     Args:
         space: The space.
-        most: Most of them; of a larger grid so many are drawn.
+        most: Most of them; of a larger grid so many are drawn, its two corners among them.
         rng: Draws them.
     """
     kinds: dict[str, list[Choice]] = {}
@@ -82,7 +82,7 @@ def coarse_grid(space: Space, most: int, rng: np.random.Generator) -> list[Archi
         kinds.setdefault(name.rsplit("/", 1)[-1], []).append(choice)
     levels = [max(len(choice.options) for choice in choices) for choices in kinds.values()]
     count = int(np.prod(levels, dtype=object))
-    places = range(count) if count <= most else sorted({int(rng.random() * count) for _ in range(most)})
+    places = range(count) if count <= most else _drawn(count, most, rng)
     found: dict[Architecture, None] = {}
     for place in places:
         decisions: dict[str, Option] = {}
@@ -92,3 +92,12 @@ def coarse_grid(space: Space, most: int, rng: np.random.Generator) -> list[Archi
             decisions |= {c.name: c.options[int(share * (len(c.options) - 1) + 0.5)] for c in choices}
         found[space.complete(decisions, rng)] = None
     return list(found)
+
+
+def _drawn(count: int, most: int, rng: np.random.Generator) -> list[int]:
+    """So many different places below ``count``, which may be larger than any integer of numpy; first and last among them."""
+    corners = (0, count - 1)[:most]
+    found = set(corners)
+    while len(found) < most:
+        found.add(min(count - 1, int(rng.random() * count)))
+    return sorted(found)

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from autonas_keras.spaces import Architecture, Choice, Option, Space
 from autonas_keras.supernets.function import FunctionLayer, Place, Within, space_config, space_of
-from autonas_keras.supernets.relaxed import RelaxedLayer
+from autonas_keras.supernets.relaxed import RelaxedLayer, among
 
 
 class MixPlace(Place):
@@ -114,20 +114,28 @@ class MixedFunction(FunctionLayer, RelaxedLayer):
         """The architecture of the options with the largest numbers, one for each option of a choice."""
         best: dict[str, Option] = {}
         for name, choice in self.space.named.items():
-            able = [option for option in choice.options if option not in self.space.mixture_only] or choice.options
+            able = self._winners(choice)
             values = dict(zip(choice.options, tables[name], strict=True)) if name in tables else {}
             best[name] = max(able, key=lambda option: values.get(option, 0.0))
         return self.space.architecture(best)
 
+    def _winners(self, choice: Choice) -> Sequence[Option]:
+        """The options of a choice that may win; all of them where none may."""
+        return [option for option in choice.options if option not in self.space.mixture_only] or choice.options
+
     def expected(self, costs: Sequence[tuple[Sequence[Within], float]]) -> tf.Tensor:
-        """The cost that an architecture drawn by the alphas has in the mean, a scalar.
+        """The cost that an architecture drawn by the alphas has in the mean, a scalar; of options that may win.
 
         Args:
             costs: What parts of the network cost, each with the options under which it is there.
 
         Reference: Cai, Zhu, Han, "ProxylessNAS", ICLR 2019, equation 6.
         """
-        soft = {name: tf.nn.softmax(tf.convert_to_tensor(alpha), axis=-1)[0] for name, alpha in self.alphas.items()}
+        soft = {}
+        for name, alpha in self.alphas.items():
+            choice = self.space.named[name]
+            chosen = np.array([option in self._winners(choice) for option in choice.options])
+            soft[name] = tf.nn.softmax(among(tf.convert_to_tensor(alpha), chosen), axis=-1)[0]
         total = tf.zeros((), next(iter(soft.values())).dtype)
         for within, cost in costs:
             part = tf.constant(cost, total.dtype)

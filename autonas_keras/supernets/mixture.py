@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from autonas_keras.spaces import Architecture, CellSpace, Option
-from autonas_keras.supernets.relaxed import RelaxedLayer
+from autonas_keras.supernets.relaxed import RelaxedLayer, among
 
 
 class MixtureLayer(RelaxedLayer):
@@ -86,7 +86,8 @@ class MixtureLayer(RelaxedLayer):
     def expected(self, costs: Mapping[str, np.ndarray]) -> tf.Tensor:
         """The cost that an architecture drawn by the alphas has in the mean, a scalar.
 
-        Where a node keeps two of its inputs, each of them counts with the share that is kept.
+        Where a node keeps two of its inputs, each of them counts with the share that is kept. An operation that cannot be
+        chosen has no share, else the cost of the mixture could fall while what is found stays as it is.
 
         Args:
             costs: What an operation costs on an edge, shape (edges, operations), for each cell type.
@@ -95,10 +96,11 @@ class MixtureLayer(RelaxedLayer):
         """
         space = self.space
         kept = [1.0 if space.topology == "dense" else min(1.0, 2 / node) for node, _ in space.edges]
+        chosen = np.array([name in space.winners for name in space.operations])
         values = []
         for kind, alpha in self.alphas.items():
             table = np.asarray(costs[kind]) * np.array(kept)[:, None]
-            soft = tf.nn.softmax(tf.convert_to_tensor(alpha), axis=-1)
+            soft = tf.nn.softmax(among(tf.convert_to_tensor(alpha), chosen), axis=-1)
             values.append(tf.reduce_sum(soft * tf.constant(table, soft.dtype)))
         return tf.add_n(values)
 

@@ -157,3 +157,8 @@ class RelaxedLayer(keras.layers.Layer):
             yield
         finally:
             self._frozen = self._batch_statistics = False
+
+
+def among(logits: tf.Tensor, chosen: np.ndarray) -> tf.Tensor:
+    """The logits, minus infinity where an option is not chosen from; ``chosen`` has the shape of the last axis."""
+    return tf.where(chosen, logits, tf.constant(-np.inf, logits.dtype))

@@ -33,6 +33,11 @@ BY_CHANNEL = (
 MERGES = (keras.layers.Add, keras.layers.Average, keras.layers.Maximum, keras.layers.Multiply)
 READERS = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D)
 RECTIFIED = ("relu", "relu6")
+# Activations that treat every unit by itself; "" is of layers that have none.
+ELEMENTWISE = {
+    "", "linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "silu", "swish", "gelu", "mish", "sigmoid",
+    "hard_sigmoid", "log_sigmoid", "tanh", "hard_tanh", "softplus", "softsign", "exponential", "hard_silu", "hard_swish",
+}  # fmt: skip
 
 
 def widen(model: keras.Model, name: str, width: int, rng: np.random.Generator, noise: float = 0.0) -> keras.Model:
@@ -49,10 +54,12 @@ def widen(model: keras.Model, name: str, width: int, rng: np.random.Generator, n
             different things without dropout; 0 keeps the function exactly.
 
     Raises:
-        ValueError: When there is no such layer, it is not to be wider, or its units meet a layer that mixes them in a
-            way that is not known, such as a sum with others or the output.
+        ValueError: When there is no such layer, it is not to be wider, is a convolution in groups, or its units meet a
+            layer or an activation that mixes them in a way that is not known, such as a sum with others or the output.
     """
     layer = _layer(model, name, READERS)
+    if getattr(layer, "groups", 1) != 1:
+        raise ValueError(f"Expected a convolution without groups to widen, got {layer.groups} groups in {name!r}.")
     size = int(layer.kernel.shape[-1])
     if isinstance(width, bool) or not isinstance(width, (int, np.integer)) or width <= size:
         raise ValueError(f"Expected a width of more than the {size} units of {name!r}, got {width!r}.")
@@ -89,7 +96,8 @@ def deepen(model: keras.Model, name: str, kind: str = "conv", kernel_size: int =
     """
     functional = _functional(model)
     layer = _layer(functional, name, (keras.layers.Layer,))
-    if not isinstance(layer, keras.layers.ReLU) and _activation(layer) not in RECTIFIED:
+    rectifies = isinstance(layer, keras.layers.ReLU) and not layer.negative_slope
+    if not rectifies and _activation(layer) not in RECTIFIED:
         raise ValueError(f"Expected a layer that ends in ReLU to deepen a model behind, got {name!r}.")
     if kind not in ("dense", "conv", "depthwise"):
         raise ValueError(f"Expected a kind of 'dense', 'conv' or 'depthwise', got {kind!r}.")
@@ -181,11 +189,17 @@ class _Widening:
         origins: dict[int, np.ndarray] = {}
         found: dict[str, list[np.ndarray]] = {}
         for layer in model.layers:
-            found[layer.name] = layer.get_weights()
+            found[layer.name], read_before = layer.get_weights(), None
             for node in layer._inbound_nodes:
                 if node.is_input or not any(id(tensor) in self._tensors(model) for tensor in node.outputs):
                     continue
                 read = [origins.get(id(tensor)) for tensor in node.input_tensors]
+                if layer.weights and read_before is not None and not all(map(_same, read, read_before)):
+                    raise ValueError(
+                        f"Expected a layer that reads the same units wherever it is used, got {layer.name!r}, of which "
+                        f"{self.name!r} would widen some; widen another layer."
+                    )
+                read_before = read
                 given = self._through(layer, node, read, found)
                 if given is not None:
                     origins.update({id(tensor): given for tensor in node.outputs})
@@ -193,6 +207,7 @@ class _Widening:
             raise ValueError(
                 f"Expected a layer before the last one to widen, got {self.name!r}, whose units are outputs."
             )
+        _check_elementwise(model.get_layer(self.name))
         return found
 
     @staticmethod
@@ -203,7 +218,7 @@ class _Widening:
         self, layer: Any, node: Any, read: list[np.ndarray | None], found: dict[str, list[np.ndarray]]
     ) -> np.ndarray | None:
         """What the units that a layer gives repeat, None when they are as before."""
-        held = found[layer.name]
+        held = layer.get_weights()  # a layer that is used twice is widened once
         if layer.name == self.name:
             if any(origin is not None for origin in read):
                 raise ValueError(f"Expected a layer that is used once to widen, got {self.name!r}.")
@@ -213,7 +228,8 @@ class _Widening:
         if origin is None:
             return None
         sizes = [int(tensor.shape[-1]) for tensor in node.input_tensors]
-        if isinstance(layer, BY_CHANNEL) and _activation(layer) != "softmax":
+        if isinstance(layer, BY_CHANNEL) and np.ndim(getattr(layer, "scale", 0.0)) == 0:
+            _check_elementwise(layer)
             return origin
         if isinstance(layer, keras.layers.Flatten):
             places = int(np.prod(node.input_tensors[0].shape[1:-1]))
@@ -227,7 +243,10 @@ class _Widening:
         found[layer.name] = widened(held, layer, origin, sizes[0])
         if isinstance(layer, keras.layers.BatchNormalization):
             return origin
-        return _spread(origin, layer) if isinstance(layer, keras.layers.DepthwiseConv2D) else None
+        if not isinstance(layer, keras.layers.DepthwiseConv2D):
+            return None
+        _check_elementwise(layer)
+        return _spread(origin, layer)
 
 
 def _spread(origin: np.ndarray, layer: Any) -> np.ndarray:
@@ -244,6 +263,18 @@ def _identity(kind: str, channels: int, size: int, norm: bool, name: str) -> lis
     }
     norms = [keras.layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name=f"{name}_batch_norm")] if norm else []
     return [makers[kind](), *norms, keras.layers.ReLU(name=f"{name}_relu")]
+
+
+def _same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    return one is other if one is None or other is None else np.array_equal(one, other)
+
+
+def _check_elementwise(layer: Any) -> None:
+    if (activation := _activation(layer)) not in ELEMENTWISE:
+        raise ValueError(
+            f"Expected an activation that treats units one by one at or behind a wider layer, got {activation!r} in "
+            f"{layer.name!r}; widen another layer."
+        )
 
 
 def _activation(layer: Any) -> str:

@@ -148,6 +148,7 @@ class PathModel(keras.Model):
         routes = self.routes.next()
         total: list[tf.Tensor] = []
         teacher = None if self._teach is None else self._taught(x)
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
         for path in range(self.paths):
             for layer in self.supernets:
                 layer.selected.assign(routes[layer.name][path])
@@ -156,11 +157,14 @@ class PathModel(keras.Model):
                 with _dropout(self, path == 0 or not self.distillation or self._teach is not None):
                     prediction = self(x, training=True)
                 loss = self._path_loss(x, y, prediction, sample_weight, teacher)
+                if path and self.losses:
+                    # What layers add, such as the L2 of a head, counts once: regularisers are not for each path.
+                    loss -= tf.add_n([tf.cast(part, loss.dtype) for part in self.losses]) / replicas
             slopes = tape.gradient(loss, [weight.value for weight in weights], unconnected_gradients="zero")
             total = [a + b for a, b in zip(total, slopes, strict=True)] if total else slopes
             if path == 0:
                 # Losses come divided by the number of replicas, whose gradients are summed.
-                self._loss_tracker.update_state(loss * tf.distribute.get_strategy().num_replicas_in_sync)
+                self._loss_tracker.update_state(loss * replicas)
                 metrics = self.compute_metrics(x, y, prediction, sample_weight=sample_weight)
                 if teacher is None:
                     teacher = tf.nest.map_structure(tf.stop_gradient, prediction)

@@ -24,7 +24,7 @@ from autonas_keras.training import (
 )
 from autonas_keras.tuners.one_shot import Judge, OneShot, OneShotTuner
 from autonas_keras.tuners.settings import check_whole
-from autonas_keras.tuners.shared import judged
+from autonas_keras.tuners.shared import graph_score, judged
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Enas(OneShot):
 
     Args:
         controller_steps: Rewards that the controller learns from after each epoch.
+        controller_batch_size: Rewards that one update of it takes the mean of. The authors' code makes 30 updates of 10
+            rewards for cells (``controller_steps=300, controller_batch_size=10``), 50 of 20 for the macro space.
         warmup_epochs: Epochs at the start that draw uniformly; a fifth when None.
         controller_learning_rate: Rate of Adam for the controller; 0.0035 when None, 0.001 for the macro space.
         tanh_constant: Bound of the controller's logits; 1.1 when None, 1.5 for the macro space.
@@ -47,6 +49,7 @@ class Enas(OneShot):
     name: ClassVar[str] = "enas"
 
     controller_steps: int = 100
+    controller_batch_size: int = 1
     warmup_epochs: int | None = None
     controller_learning_rate: float | None = None
     tanh_constant: float | None = None
@@ -57,7 +60,7 @@ class Enas(OneShot):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_whole(self, "controller_steps", "samples")
+        check_whole(self, "controller_steps", "controller_batch_size", "samples")
         for name in ("controller_learning_rate", "tanh_constant"):
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -78,7 +81,7 @@ class Enas(OneShot):
             space,
             learning_rate=self.controller_learning_rate or (1e-3 if macro else 3.5e-3),
             entropy_weight=self.entropy_weight,
-            batch_size=1,
+            batch_size=self.controller_batch_size,
             normalize=None,
             baseline_decay=0.99,
             tanh_constant=self.tanh_constant or (1.5 if macro else 1.1),
@@ -106,7 +109,7 @@ class EnasTuner(OneShotTuner):
             self._controller.begin([], self.earlier.state)
         x, y = self._judged()
         size = min(method.search_batch_size, len(tree.flatten(x)[0]))
-        judge = InheritedScore(model, None, (x, y), size)
+        judge = InheritedScore(model, None, (x, y), size, score=graph_score(self.graph))
         count = max(1, len(tree.flatten(x)[0]) // size)
         self._learning = ControllerTraining(
             self._controller,

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tree
 
-from autonas_keras.evaluation import SharedWeights, recalibrate
+from autonas_keras.evaluation import SharedWeights, meets, recalibrate
 from autonas_keras.spaces import Architecture, MobileSpace
 from autonas_keras.strategies import PredictedWorth, evolve_predicted
 from autonas_keras.strategies.surrogate import make_surrogate
@@ -153,7 +153,9 @@ class OfaTuner(ElasticTuner):
     ) -> Sequence[tuple[Architecture, float]]:
         method, space = self.method, shared.space
         rng = np.random.default_rng([self.seed, 7])
-        drawn = {space.sample(rng): None for _ in range(method.evaluations)}
+        drawn = dict.fromkeys(space.enumerate() if space.size <= method.evaluations else ())
+        while len(drawn) < min(method.evaluations, space.size):
+            drawn[space.sample(rng)] = None
         progress = keras.utils.Progbar(len(drawn), verbose=1 if verbose else 0, unit_name="architecture")
         for count, point in enumerate(list(drawn), 1):
             if count > FEWEST_JUDGED and self.search_left() <= 0:
@@ -166,7 +168,9 @@ class OfaTuner(ElasticTuner):
         found = evolve_predicted(
             space, worth, method.generations, method.population_size, REJUDGED, self.seed, **limited
         )
-        return [(point, shared.score(point)) for point in found]
+        # The networks that the predictor learnt from may be better than those that it promised most of.
+        known = [point for point in drawn if meets(shared.costs.of(point), limited.get("limits") or {})]
+        return [(point, shared.score(point)) for point in dict.fromkeys([*found, *known])]
 
 
 def _work(phase: Phase) -> float:

@@ -163,3 +163,16 @@ def test_metrics_are_new_for_every_model() -> None:
     graph = classifier(head=lambda: blocks.ClassificationHead(metrics=[keras.metrics.AUC()]))
     a, b = graph.compile_arguments(), graph.compile_arguments()
     assert a["metrics"]["classification_head_1"][0] is not b["metrics"]["classification_head_1"][0]
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+def test_outputs_are_no_less_precise_than_float32(policy: str, float64: None) -> None:
+    keras.config.set_dtype_policy(policy)
+    regression, classes = blocks.RegressionHead(output_dim=1), blocks.ClassificationHead(num_classes=3)
+    regression.shape, classes.shape = (1,), (3,)
+    regression.set_units([2e5], [5e4])
+    x = keras.Input((4,))
+    model = keras.Model(x, [head.build(keras_tuner.HyperParameters(), x) for head in (regression, classes)])
+    found, shares = (np.asarray(y) for y in model(np.full((1, 4), 20.0, "float32")))
+    assert found.dtype == shares.dtype == ("float64" if policy == "float64" else "float32")
+    assert np.isfinite(found).all() and abs(found - 2e5).max() > 70_000  # float16 ends at 65,504

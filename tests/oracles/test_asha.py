@@ -86,6 +86,21 @@ def test_no_worker_waits_for_a_rung_to_fill(tmp_path: Path) -> None:
     assert job(oracle.create_trial("b")) == ("0004", 1, 2)  # the best two of four are .9 and .6
 
 
+@pytest.mark.parametrize("last", [0.1, float("nan")])
+def test_the_last_epoch_of_a_rung_decides_and_not_a_lucky_one_before(last: float, tmp_path: Path) -> None:
+    oracle = asha(tmp_path, max_epochs=9, min_epochs=3, factor=2)
+    for curve in ([0.9, 0.2, last], [0.4, 0.5, 0.6]):
+        trial = oracle.create_trial("tuner0")
+        for epoch, value in enumerate(curve[:-1]):
+            oracle.update_trial(trial.trial_id, {"score": value}, step=epoch)
+        oracle.update_trial(trial.trial_id, {"score": curve[-1]}, step=2)
+        ended = oracle.get_trial(trial.trial_id)
+        ended.status = STATUS.COMPLETED
+        oracle.end_trial(ended)
+    assert oracle.get_trial("0000").score == 0.9
+    assert job(oracle.create_trial("tuner0"))[0] == "0001"
+
+
 def test_what_failed_counts_as_worst_and_never_goes_on(tmp_path: Path) -> None:
     oracle = asha(tmp_path, factor=2, max_epochs=2, max_consecutive_failed_trials=9)
     for value in (None, None, None):

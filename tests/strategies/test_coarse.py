@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autonas_keras.spaces import Architecture, MobileSpace, Space
+from autonas_keras.spaces import Architecture, Choice, MobileSpace, Space
 from autonas_keras.strategies import CoarseToFine, PredictedWorth, coarse_grid, evolve_predicted
 
 SPACE = Space.join({"block": MobileSpace.small(32)})
@@ -29,7 +29,20 @@ def test_the_grid_lets_choices_of_a_kind_go_together() -> None:
         kernels = {option for name, option in architecture.items() if name.endswith("kernel")}
         widths = {RANKS[name][option] for name, option in architecture.items() if name.endswith("width")}
         assert len(kernels) == 1 and len(widths) == 1
-    assert len(coarse_grid(SPACE, 20, np.random.default_rng(0))) <= 20
+
+
+@pytest.mark.parametrize("most", [2, 20, 150, 215])
+def test_of_a_larger_grid_so_many_are_drawn_with_its_corners(most: int) -> None:
+    whole = coarse_grid(SPACE, 1000, np.random.default_rng(0))
+    drawn = coarse_grid(SPACE, most, np.random.default_rng(0))
+    assert len(drawn) == most and set(drawn) <= set(whole)
+    assert min(map(worth, drawn)) == min(map(worth, whole)) and max(map(worth, drawn)) == max(map(worth, whole))
+
+
+def test_a_grid_too_large_to_count_in_64_bits_is_drawn_from() -> None:
+    many = Space([Choice(f"kind_{number}", tuple(range(10))) for number in range(30)])
+    drawn = coarse_grid(many, 50, np.random.default_rng(0))
+    assert len(set(drawn)) == 50 and {9, 0} == {drawn[-1]["kind_29"], drawn[0]["kind_0"]}
 
 
 def test_mutations_of_the_best_follow_the_grid() -> None:

@@ -195,8 +195,31 @@ def test_expected_cost_is_the_mean_over_architectures_drawn_by_the_alphas(name: 
     mean = 0.0
     for kind, alpha in layer.alphas.items():
         alpha.assign(rng.normal(size=alpha.shape))
-        soft = np.exp(alpha.numpy()) / np.exp(alpha.numpy()).sum(-1, keepdims=True)
+        soft = np.exp(alpha.numpy())
+        if name == "darts":  # none is never chosen there
+            soft[:, space.operations.index("none")] = 0
+        soft /= soft.sum(-1, keepdims=True)
         for (node, _), row, table in zip(space.edges, soft, costs[kind], strict=True):
             # A node of DARTS keeps two of its edges, each as likely as the others.
             mean += (1.0 if name == "nasbench201" else 2 / node) * (row * table).sum()
     np.testing.assert_allclose(float(layer.expected(costs)), mean, rtol=1e-12)
+
+
+def test_an_operation_that_cannot_be_chosen_hides_no_cost(float64: None) -> None:
+    space = CellSpace.darts(nodes=2, channels=4)
+    layer = CellSupernet(space, dtype="float64")
+    layer.build((None, 8, 8, 3))
+    costs = {kind: np.ones((len(space.edges), len(space.operations))) for kind in space.cell_types}
+    none = space.operations.index("none")
+    before = float(layer.expected(costs))
+    for alpha in layer.alphas.values():
+        table = alpha.numpy()
+        table[:, none] = 9.0
+        alpha.assign(table)
+    with tf.GradientTape() as tape:
+        alphas = [alpha.value for alpha in layer.alphas.values()]
+        tape.watch(alphas)
+        found = layer.expected(costs)
+    assert float(found) == pytest.approx(before, rel=1e-12)
+    for slope in tape.gradient(found, alphas):
+        assert np.isfinite(slope).all() and not slope.numpy()[:, none].any()

@@ -101,3 +101,54 @@ def test_what_cannot_be_grown_is_refused() -> None:
     total = layers.Add(name="sum")([layers.Dense(4, name="part")(x), x])
     with pytest.raises(ValueError, match="got 'sum', a Add; widen another layer"):
         widen(keras.Model(x, layers.Dense(2)(total)), "part", 6, rng)
+
+
+def grown(outputs: Any, inputs: list[Any], name: str = "wide") -> tuple[keras.Model, keras.Model]:
+    """A model with random weights, and the same with a wider layer."""
+    model, rng = keras.Model(inputs, outputs), np.random.default_rng(2)
+    for layer in model.layers:
+        layer.set_weights([rng.uniform(0.05, 0.3, weight.shape) for weight in layer.get_weights()])
+    return model, widen(model, name, 7, np.random.default_rng(0))
+
+
+def test_layers_that_are_used_twice_are_widened_once() -> None:
+    # Two inputs, one pair of layers for both; and one reader of two functions of the same units.
+    left, right = keras.Input((5,)), keras.Input((5,))
+    wide, reader = layers.Dense(4, activation="relu", name="wide"), layers.Dense(3)
+    twins = grown(layers.Concatenate()([reader(wide(left)), reader(wide(right))]), [left, right])
+    rows = [X[:, 0, 0, :1] * np.arange(1, 6, dtype="float32") for _ in range(2)]
+    np.testing.assert_allclose(twins[1](rows), twins[0](rows), rtol=1e-5)
+    units = layers.Dense(4, name="wide")(left)
+    reader = layers.Dense(3)
+    one = grown(layers.Concatenate()([reader(layers.ReLU()(units)), reader(layers.Activation("tanh")(units))]), [left])
+    np.testing.assert_allclose(one[1](rows[0]), one[0](rows[0]), rtol=1e-5)
+
+
+def test_a_reader_of_other_units_too_is_refused() -> None:
+    left = keras.Input((5,))
+    reader = layers.Dense(3)
+    both = [reader(layers.Dense(4, name="wide")(left)), reader(layers.Dense(4)(left))]
+    with pytest.raises(ValueError, match="reads the same units wherever it is used"):
+        grown(layers.Concatenate()(both), [left])
+
+
+@pytest.mark.parametrize("activation", ["softmax", "log_softmax", "sparsemax", "glu"])
+def test_activations_that_mix_units_are_refused(activation: str) -> None:
+    inputs = keras.Input((5,))
+    behind = layers.Activation(activation)(layers.Dense(4, name="wide")(inputs))
+    with pytest.raises(ValueError, match=f"treats units one by one at or behind a wider layer, got '{activation}'"):
+        grown(layers.Dense(3)(behind), [inputs])
+    if activation != "glu":
+        inside = layers.Dense(4, activation=activation, name="wide")(inputs)
+        with pytest.raises(ValueError, match=f"got '{activation}' in 'wide'"):
+            grown(layers.Dense(3)(inside), [inputs])
+
+
+def test_convolutions_in_groups_and_leaky_rectifiers_are_refused() -> None:
+    inputs = keras.Input((8, 8, 4))
+    x = layers.Conv2D(4, 3, groups=2, name="wide")(inputs)
+    with pytest.raises(ValueError, match="without groups to widen, got 2 groups in 'wide'"):
+        grown(layers.GlobalAveragePooling2D()(x), [inputs])
+    leaky = keras.Model(inputs, layers.ReLU(negative_slope=0.2, name="leaky")(x))
+    with pytest.raises(ValueError, match="ends in ReLU"):
+        deepen(leaky, "leaky")

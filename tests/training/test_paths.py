@@ -129,6 +129,19 @@ def test_paths_sum_their_gradients_and_may_take_what_the_first_predicts_as_the_t
         np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("distillation", [0.0, 0.5, 1.0])
+def test_what_regularises_counts_once_for_all_paths(float64: None, distillation: float) -> None:
+    found = []
+    for rate in (0.0, 0.1):
+        each = model(paths=3, optimizer=keras.optimizers.SGD(1.0), distillation=distillation)
+        head = each.get_layer("head")
+        head.kernel.regularizer = keras.regularizers.L2(rate)
+        start = head.kernel.numpy()
+        steps(each, [drawn(each, 3)], [data()])
+        found.append(head.kernel.numpy())
+    np.testing.assert_allclose(found[1] - found[0], -2 * 0.1 * start, rtol=1e-6)  # Keras keeps the rate in float32
+
+
 def test_a_teacher_gives_what_all_paths_take_as_the_truth(float64: None) -> None:
     x, y = data()
     teacher = model(seed=5)

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import autonas_keras as ank
 from autonas_keras import tuners
-from autonas_keras.evaluation import SharedWeights, space_costs
+from autonas_keras.evaluation import InheritedScore, SharedWeights, space_costs
 from autonas_keras.spaces import Architecture, CellSpace, ChainSpace, JoinedSpace
 from autonas_keras.tasks import ImageClassifier, StructuredDataClassifier
 from autonas_keras.training import checkpoint
@@ -178,3 +179,22 @@ def test_the_rate_is_one_that_the_space_bears() -> None:
 def test_wrong_settings_are_refused(method: Any, settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         method(**settings)
+
+
+@pytest.mark.slow(seconds=10)
+def test_the_controller_is_rewarded_by_what_all_heads_are_judged_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rewards: list[float] = []
+    on_batch = InheritedScore.on_batch
+    monkeypatch.setattr(InheritedScore, "on_batch", lambda *args: rewards.append(on_batch(*args)) or rewards[-1])
+    image = ank.ImageInput()
+    features = ank.CellBlock(space=ONE_CELL)(image)
+    heads = [ank.ClassificationHead(name="digit")(features), ank.RegressionHead(name="ink")(features)]
+    settings = {"search_cells": 1, "search_epochs": 1, "warmup_epochs": 0, "controller_steps": 4, "samples": 3}
+    model = ank.AutoModel(image, heads, tuner="enas", directory=tmp_path, seed=0, **settings)
+    x, y = digits(80)
+    model.fit(x, [y, 1e4 + x.sum((1, 2))], epochs=1, batch_size=16, verbose=0)
+    # A share of right digits, less a squared error in units of the deviation.
+    assert len(rewards) == 4 and len(set(rewards)) > 1 and all(-50 < reward < 1 for reward in rewards)
+    assert min(rewards) < 0

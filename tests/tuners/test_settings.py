@@ -57,6 +57,7 @@ def test_wrong_settings_are_refused(settings: dict[str, Any], words: str) -> Non
         ({"tanh_constant": 0}, "tanh_constant to be a positive number or None"),
         ({"controller_learning_rate": -1.0}, "controller_learning_rate"),
         ({"controller_steps": 0}, "controller_steps"),
+        ({"controller_batch_size": 0}, "controller_batch_size"),
     ],
 )
 def test_wrong_settings_of_a_controller_are_refused(settings: dict[str, Any], words: str) -> None:
@@ -73,6 +74,8 @@ def test_the_controller_of_the_macro_space_is_held_to_a_rate_of_skip_inputs() ->
     assert (found["learning_rate"], found["tanh_constant"]) == (1e-3, 1.5)
     found = tuners.Enas().controller(cells, seed=0).settings()
     assert (found["prior"], found["learning_rate"], found["tanh_constant"]) == ({}, 3.5e-3, 1.1)
+    assert found["batch_size"] == 1
+    assert tuners.Enas(controller_batch_size=10).controller(cells, seed=0).settings()["batch_size"] == 10
     found = tuners.Enas(controller_learning_rate=0.02, tanh_constant=2.5, skip_weight=0).controller(macro, 0).settings()
     assert (found["prior_weight"], found["learning_rate"], found["tanh_constant"]) == (0, 0.02, 2.5)
 
