@@ -56,7 +56,8 @@ class Chief:
         """Return when the search is over.
 
         Raises:
-            RuntimeError: When the oracle raised before any trial was completed.
+            RuntimeError: When the oracle raised before any trial was completed, or the time limit was over before a
+                worker began one.
         """
         last = time.monotonic()
         while not self._over.wait(CHECK):
@@ -66,10 +67,18 @@ class Chief:
                 self.leases.extend(stood)
             last = now
             self._reap()
+            if self.oracle.overdue is not None and self.oracle.overdue():
+                self._break_off()
+                break
             if now - self._heard > self.leases.seconds:
                 self._heard = now
                 print(f"No worker has called the chief at {wire.address()} for {self.leases.seconds:g} s.")
         if self.error is None:
+            if not self.oracle.trials and self.oracle.overdue is not None and self.oracle.overdue():
+                raise RuntimeError(
+                    f"Expected a worker at {wire.address()} within the time limit, got none; start workers with the "
+                    "chief, and call fit again with a longer time_limit."
+                )
             return
         if not any(trial.status == STATUS.COMPLETED for trial in self.oracle.trials.values()):
             told = f"{type(self.error).__name__}: {self.error}"
@@ -235,6 +244,24 @@ class Chief:
             except Exception as error:  # its state could not be saved
                 self._raised(error)
         self._conclude_if_raised()
+
+    def _break_off(self) -> None:
+        """End the search without the trials under way and those that wait to be run again."""
+        oracle = self.oracle
+        with oracle._transaction():
+            late = [trial.trial_id for trial in oracle.ongoing_trials.values()]
+            for trial_id in [*late, *oracle._retry_queue]:
+                print(f"Trial {trial_id} did not end in time; the search ends without it.")
+                known = oracle.trials[trial_id]
+                known.status, known.message = STATUS.FAILED, "It did not end within the time limit."
+                known.score = None
+                oracle.end_order.append(trial_id)
+                oracle._save_trial(known)
+                self.leases.release(trial_id)
+            oracle.ongoing_trials.clear()
+            oracle._retry_queue.clear()
+            oracle.save()
+        self._conclude()
 
     def _raised(self, error: Exception) -> None:
         """Propose nothing any more: an oracle that raised once may be in any state."""

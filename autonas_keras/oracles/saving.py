@@ -69,6 +69,7 @@ class DurableOracle(keras_tuner.Oracle):
                 check_count(name, getattr(self, name), least)
         self.accept: Callable[[dict[str, Any]], bool] | None = None
         self.expired: Callable[[], bool] | None = None  # whether the time for trials is up
+        self.overdue: Callable[[], bool] | None = None  # whether that of trials under way is, and nobody waits for them
         self._lock = threading.RLock()
         self._depth, self._unsaved, self._written = 0, False, ""
         self._forgiven = self._given_up_at = 0  # ends of trials before which failures in a row no longer count

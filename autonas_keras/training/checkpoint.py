@@ -21,7 +21,7 @@ class TrainingCheckpoint(keras.callbacks.Callback):
     """Keep every variable of a training after each epoch, and bring them back.
 
     Model variables (generators of dropout included), the variables of all given optimizers and the logs are kept in
-    explicit lists; files are switched by TensorFlow's checkpoint manager, so that a kill while saving leaves the last one.
+    explicit lists, learning rates left out: a schedule or a pace sets them anew, and one may take the place of the other; files are switched by TensorFlow's checkpoint manager, so that a kill while saving leaves the last one.
 
     Args:
         directory: Folder of its own.
@@ -47,7 +47,12 @@ class TrainingCheckpoint(keras.callbacks.Callback):
             epoch=self.epoch,
             stopped=self.stopped,
             model=[variable.value for variable in model.variables],
-            optimizers=[variable.value for optimizer in optimizers for variable in optimizer.variables],
+            optimizers=[
+                variable.value
+                for optimizer in optimizers
+                for variable in optimizer.variables
+                if variable is not getattr(optimizer, "_learning_rate", None)
+            ],
         )
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(self.directory / "state"), max_to_keep=2)
         self.logs: list[dict[str, Any]] = []

@@ -29,9 +29,12 @@ from autonas_keras.tuners.processes import Processes
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method
 from autonas_keras.tuners.story import Story, spaces_of, write_layers
-from autonas_keras.tuners.timed import Timed
+from autonas_keras.tuners.timed import LEAST_TRIAL, Timed
 from autonas_keras.tuners.warm_start import WarmStart
 from autonas_keras.tuners.watching import TimeLeft, named
+
+# The only network that there was time for, and its history, until it is the final one.
+ONLY, ONLY_HISTORY = "only.keras", "only.json"
 
 
 class SearchTuner(Timed, Processes, Board, AutoTuner):
@@ -175,7 +178,7 @@ class SearchTuner(Timed, Processes, Board, AutoTuner):
             self.save()
             self.story.enter("search", spaces=spaces_of(self.graph))
             self.oracle.verbose = verbose if self.shows_trials else 0
-            self.oracle.expired = self.search_is_over
+            self.oracle.expired, self.oracle.overdue = self.search_is_over, self.search_is_overdue
             with self.timed("search"):
                 self.on_search_begin()
                 if chief is None or not self.shared:
@@ -301,17 +304,30 @@ class SearchTuner(Timed, Processes, Board, AutoTuner):
                 plan.callbacks = [*callbacks, TimeLeft(plan.epochs, "the final training")]
         start = time.perf_counter() - spent(self._file("final"))
         if self._only is None:
+            self._only = self._kept_only()
+        if self._only is None:
             plan = self.in_time(plan, self.best_trial.hyperparameters, data)
             model, history = self._trained(data, plan)
             if plan.pace is not None and history.epoch:
                 self.warn_if_short(plan.pace.done, steps_per_epoch(data[0], plan.batch_size))
         else:
             (model, history), self._only = self._only, None
-        record = {"epoch": list(history.epoch), "history": history.history, "seconds": time.perf_counter() - start}
+        record = {**_record(history), "seconds": time.perf_counter() - start}
         write_atomically(self._file("final.json"), json.dumps(record, default=float))
         write_layers(self.project.path, model)
         save_model(model, self.best_model_path)
         self._model = model
+        for name in (ONLY, ONLY_HISTORY):
+            self._file(name).unlink(missing_ok=True)
+
+    def _kept_only(self) -> tuple[keras.Model, keras.callbacks.History] | None:
+        """The network that an earlier process had time for alone, when there is none for another now."""
+        no_time = self.clock is not None and (self.hasty or self.clock.final_left() < LEAST_TRIAL)
+        if not no_time or not self._file(ONLY_HISTORY).exists():
+            return None
+        history, record = keras.callbacks.History(), json.loads(self._file(ONLY_HISTORY).read_text())
+        history.epoch, history.history = record["epoch"], record["history"]
+        return keras.saving.load_model(self._file(ONLY)), history
 
     def _trained(self, data: Any, plan: Plan) -> tuple[keras.Model, keras.callbacks.History]:
         """The final network, compiled, and the history of its training."""
@@ -329,6 +345,9 @@ class SearchTuner(Timed, Processes, Board, AutoTuner):
         self.note_speed(plan.pace, hp, plan.batch_size)
         if self.hasty and plan.pace is not None:
             self._only = model, history
+            # A kill between here and the end must not cost the only training that there was time for.
+            save_model(model, self._file(ONLY))
+            write_atomically(self._file(ONLY_HISTORY), json.dumps(_record(history), default=float))
             self.warn_if_short(plan.pace.done, steps_per_epoch(self._data[0], plan.batch_size))
         return history, model_costs(model)
 
@@ -368,3 +387,7 @@ class SearchTuner(Timed, Processes, Board, AutoTuner):
         record = json.loads(self._file("final.json").read_text())
         history.epoch, history.history = record["epoch"], record["history"]
         return history
+
+
+def _record(history: keras.callbacks.History) -> dict[str, Any]:
+    return {"epoch": list(history.epoch), "history": history.history}

@@ -39,6 +39,7 @@ class Clock:
         folder: Folder of the search, which keeps the time used; None keeps nothing.
         start: When this process began, on the clock of ``now``; now when None.
         now: A clock that never goes back.
+        follows: Whether another process keeps the clock, whose file says what is used.
 
     Attributes:
         phases: For each part of the search when it began and ended, in seconds used; the end is None while it runs.
@@ -51,6 +52,7 @@ class Clock:
         folder: str | Path | None,
         start: float | None = None,
         now: Callable[[], float] = time.monotonic,
+        follows: bool = False,
     ) -> None:
         self.limit = check_time_limit(limit)
         self._file, self._now = None if folder is None else Path(folder) / FILE, now
@@ -60,9 +62,16 @@ class Clock:
         self.phases: dict[str, list[float | None]] = known.get("phases", {})
         self.plans: dict[str, Any] = known.get("plans", {})
         self._lock = threading.Lock()
+        self._follows, self._looked = follows, -math.inf
 
     def used(self) -> float:
         """Seconds used so far."""
+        if self._follows and self._file is not None and self._now() - self._looked >= BEAT / 2:
+            self._looked, known = self._now(), _read(self._file)
+            if known.get("used", self._before) != self._before:  # else the chief stands still, or has not begun
+                self._before, self._start = float(known["used"]), self._now()
+        if self._follows:
+            return self._before + min(BEAT, self._now() - self._start)
         return self._before + self._now() - self._start
 
     def left(self, share: float = 1.0) -> float:
@@ -125,7 +134,7 @@ class Clock:
 
     def save(self) -> None:
         """Write down what is used, begun and planned; the folder may be gone or full, the search will tell."""
-        if self._file is None:
+        if self._file is None or self._follows:
             return
         with self._lock:
             state = {"limit": self.limit, "used": self.used(), "phases": dict(self.phases), "plans": dict(self.plans)}
@@ -133,6 +142,11 @@ class Clock:
                 write_atomically(self._file, json.dumps(state), sync=False)
             except OSError:
                 pass
+
+
+def kept_plans(folder: str | Path) -> dict[str, Any]:
+    """What was planned in a search that had a limit, nothing when it never had one."""
+    return _read(Path(folder) / FILE).get("plans", {})
 
 
 def _read(file: Path) -> dict[str, Any]:

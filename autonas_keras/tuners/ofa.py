@@ -96,10 +96,15 @@ class OfaTuner(ElasticTuner):
         teacher: keras.Model | None = None
         shorter: int | None = None
         trained: dict[str, list[float]] = {}
-        whole, rest = steps_per_epoch(data, self._size), sum(map(_work, phases))
+        whole, start = steps_per_epoch(data, self._size), 0.0
         if self.clock is not None:
-            epochs, shorter = self.clock.plan("search", lambda: self._plan_phases(model, data, phases, epochs, whole))
+            plan = self.clock.plan("search", lambda: self._plan_phases(model, data, phases, epochs, whole))
+            epochs, shorter, start = plan["epochs"], plan["steps"], plan["start"]
+            phases = [phase for phase in phases if phase.name in plan["phases"]]
+        rest = sum(map(_work, phases))
         for number, (phase, length) in enumerate(zip(phases, phase_epochs(phases, epochs), strict=True)):
+            if number and self._left() < start * phase.paths and not self._file("search", phase.name).exists():
+                continue  # it would end before its first step
             if self._fit["verbose"]:
                 print(f"Phase {phase.name}: {length} epochs.")
             if phase.sorts:
@@ -124,23 +129,22 @@ class OfaTuner(ElasticTuner):
                 trained = {layer.name: _expansions(layer.space, phase) for layer in model.supernets}
         return history
 
-    def _plan_phases(
-        self, model: PathModel, data: Any, phases: list[Phase], wanted: int, whole: int
-    ) -> tuple[int, int]:
-        """Epochs in all, and steps in each, that there is time for by the speed of the first phase."""
+    def _plan_phases(self, model: PathModel, data: Any, phases: list[Phase], wanted: int, whole: int) -> dict[str, Any]:
+        """The phases that there is time for by the speed of the first one, their epochs in all and steps in each."""
         self._compile(model, self.method.search_learning_rate, phases[0].paths)
         sampling = ShrinkingSampling(self.graph.space, self.seed, phases[0])
         begun = self._left()
         step = path_seconds(model, data, sampling, self._size, self._left)
         started = max(0.0, begun - self._left() - step * MEASURED)  # every phase is traced anew
+        phases = affordable(phases, started, self._left())
         mean = sum(map(_work, phases)) / sum(phase.length for phase in phases)
-        seconds = self._left() - started * len(phases)
+        seconds = self._left() - started * sum(phase.paths for phase in phases)
         epochs, steps = count_epochs(
             0.9 * max(0.0, seconds), step * mean, whole, wanted, max(LEAST_EPOCHS, len(phases))
         )
         epochs = max(epochs, len(phases))
         self.warn_if_short(epochs * steps, whole)
-        return epochs, steps
+        return {"epochs": epochs, "steps": steps, "phases": [phase.name for phase in phases], "start": started}
 
     def _teacher(self, model: PathModel, x: Any) -> keras.Model:
         """The full network as it is now."""
@@ -171,6 +175,20 @@ class OfaTuner(ElasticTuner):
         # The networks that the predictor learnt from may be better than those that it promised most of.
         known = [point for point in drawn if meets(shared.costs.of(point), limited.get("limits") or {})]
         return [(point, shared.score(point)) for point in dict.fromkeys([*found, *known])]
+
+
+def affordable(phases: Sequence[Phase], start: float, left: float) -> list[Phase]:
+    """The phases whose starts take no more than half of the time; the last one opens all that those before it do.
+
+    Args:
+        phases: Those of progressive shrinking.
+        start: Seconds that the first one takes to start; others take as many times that as they have paths.
+        left: Seconds for all of them.
+    """
+    full, last = phases[0], phases[-1]
+    fewer = [phase for phase in phases[1:-1] if not phase.name.endswith("_1")]
+    choices = [list(phases), [full, *fewer, last], [full, *fewer[:1], last], [full, last], [full]]
+    return next((some for some in choices if start * sum(phase.paths for phase in some) <= 0.5 * left), [full])
 
 
 def _work(phase: Phase) -> float:

@@ -127,7 +127,7 @@ class SharedTuner(SupernetTuner):
         return {name: float(found[name.removeprefix("val_")])}
 
     def _trained(self, data: Any, plan: Plan) -> tuple[keras.Model, keras.callbacks.History]:
-        searched = self.clock is None or self._file("search", SUPERNET).exists()
+        searched = self._file("search", SUPERNET).exists()
         if getattr(self.method, "retrain", True) is True or not searched:
             return super()._trained(data, plan)
         best = self.graph.space.read(self.best_trial.hyperparameters)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from warnings import warn
 
@@ -18,7 +19,7 @@ from autonas_keras.evaluation import space_costs
 from autonas_keras.oracles import distributed
 from autonas_keras.training import Pace, count_epochs
 from autonas_keras.training.pace import LEAST_EPOCHS
-from autonas_keras.tuners.clock import Clock
+from autonas_keras.tuners.clock import Clock, kept_plans
 from autonas_keras.tuners.network import Plan, image_shape, train
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method
@@ -30,6 +31,7 @@ LONG_TRIALS = 4
 LEAST_TRIAL = 15.0  # seconds that a trial gets at least, of which some go to its start
 ENOUGH = 250_000  # samples that a network should see, some of them again and again
 FEWEST, MOST = 15, 150  # epochs that this is at least and at most
+GRACE, LEAST_GRACE = 0.05, 5.0  # share of the limit, and seconds, that workers get to end their trials
 SLOW = 0.15  # share of the limit from which on the start of a training is too long for a second one
 PROBED = 12  # steps that are timed to choose the size of the final network
 START = 20.0  # seconds that a supernet takes to start, roughly
@@ -70,7 +72,7 @@ class Timed:
         if limit is None or self._finished:
             yield
             return
-        self.clock = Clock(limit, None if distributed.role() == "worker" else self.project.path, start)
+        self.clock = Clock(limit, self.project.path, start, follows=distributed.role() == "worker")
         try:
             with self.clock.running():
                 yield
@@ -101,8 +103,10 @@ class Timed:
 
     @property
     def hasty(self) -> bool:
-        """Whether there is time for one training only, which then is the final one."""
-        return self.clock is not None and (self._slow or self.search_share * self.clock.limit < LEAST_TRIAL)
+        """Whether there is time for one training only, which then is the final one; several processes have two."""
+        if self.clock is None or distributed.role() != "alone":
+            return False
+        return self._slow or self.search_share * self.clock.limit < LEAST_TRIAL
 
     def judged_part(self, validation: Any) -> Any:
         """The validation samples that networks are compared on: with a limit a draw of the seed when there are many."""
@@ -128,7 +132,17 @@ class Timed:
         """Whether no further trial fits into the time of the search; the first one always does."""
         if self.clock is None or not self._some_completed():
             return False
-        return self.hasty or self.search_left() < 0.8 * max(self._longest, self.trial_seconds())
+        return self.hasty or self.search_left() < 0.8 * max(self._longest_trial(), self.trial_seconds())
+
+    def _longest_trial(self) -> float:
+        """Seconds of the longest trial so far."""
+        return self._longest
+
+    def search_is_overdue(self) -> bool:
+        """Whether the time of the search, and a while for trials under way to end, is over."""
+        if self.clock is None:
+            return False
+        return self.search_left() < -max(LEAST_GRACE, GRACE * self.clock.limit)
 
     def _some_completed(self) -> bool:
         raise NotImplementedError
@@ -193,12 +207,17 @@ class Timed:
     # The final network
 
     def in_time(self, plan: Plan, hp: Any, data: Any) -> Plan:
-        """The plan of the final training, of a network whose size suits what is left, with a pace to end in time."""
+        """The plan of the final training, of a network whose size suits what is left, with a pace to end in time.
+
+        A training that was begun goes on with the size that it has, also with another limit or none.
+        """
         if self.clock is None:
-            return plan
+            sizes = kept_plans(self.project.path).get("final") if self.sizes_are_free() else None
+            return replace(plan, method=replace(plan.method, **sizes)) if sizes else plan
         clock, samples = self.clock, len(tree.flatten(data[0])[0])
         plan = replace(plan, epochs=self._final_epochs(samples))
-        if self.sizes_are_free() and not self.hasty:
+        begun = plan.directory is not None and Path(plan.directory).exists()
+        if self.sizes_are_free() and not self.hasty and ("final" in clock.plans or not begun):
             sizes = clock.plan("final", lambda: self._suited(plan, hp, data, samples))
             if sizes:
                 plan = replace(plan, method=replace(plan.method, **sizes))

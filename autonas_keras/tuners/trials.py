@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import shutil
 import time
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from autonas_keras import oracles
 from autonas_keras.blocks import Graph
 from autonas_keras.blocks.isolation import own_randomness
 from autonas_keras.evaluation import Proxy, meets, model_costs
+from autonas_keras.oracles import distributed
 from autonas_keras.training import Deadline, MedianStopping, ScratchTraining, spent, steps_per_epoch, write_curves
 from autonas_keras.tuners.inheriting import Inheritance
 from autonas_keras.tuners.limits import GraphCosts
@@ -73,7 +75,7 @@ class TrialTuner(ProxyTuner):
             plan.begin = partial(self.inheritance.bequeath, trial.trial_id)
         history, costs = self._run(hp, plan)
         self._longest = max(self._longest, time.perf_counter() - start)
-        if not history.history.get(self.oracle.objective.name):
+        if not self.oracle.objective.has_value({name for name, values in history.history.items() if values}):
             raise FailedTrialError(
                 f"Expected the objective {self.oracle.objective.name!r} among {sorted(history.history)}, got none."
             )
@@ -128,8 +130,9 @@ class TrialTuner(ProxyTuner):
     def _shared(self, hp: Any, plan: Plan) -> ScratchTraining | None:
         """What trains the networks of all trials, None when each is to be built."""
         wanted = self.method.share_graph
-        # With a limit each network has a pace of its own, which the shared graph cannot have.
-        if wanted is None and self.clock is not None:
+        # With a limit each network has a pace of its own, which the shared graph cannot have; nor can the only network,
+        # which is kept, stand in it.
+        if self.hasty or (wanted is None and self.clock is not None):
             return None
         if self.inheritance is not None or wanted is False or not self.method.shares or not shares(self.graph, hp):
             return None
@@ -168,6 +171,12 @@ class TrialTuner(ProxyTuner):
         left = self._estimate.step(len(self.oracle.end_order))
         if left is not None and self._fit["verbose"] and self.clock is None:
             print(f"{self._estimate.done} of at most {self._estimate.total} trials, {left}.")
+
+    def _longest_trial(self) -> float:
+        if distributed.role() != "chief":
+            return super()._longest_trial()
+        files = (Path(self.get_trial_dir(trial.trial_id)) / "result.json" for trial in self._completed())
+        return max((json.loads(file.read_text()).get("seconds", 0.0) for file in files if file.exists()), default=0.0)
 
     def _continues(self, trial: Any) -> bool:
         """Whether a later trial may go on from the checkpoints of one that ended."""

@@ -443,3 +443,39 @@ def test_an_oracle_that_raises_ends_the_search_and_the_best_is_known(name: str, 
     assert sorted(story["ended"]) == sorted(story["trials"]) and story["left"] == [[], []]
     assert len({json.dumps(told) for told in story["best"].values()}) == 1 and len(story["best"]) == 3
     assert "ArithmeticError" in story["logs"]["chief"]
+
+
+# Time limits
+
+
+def test_a_chief_waits_for_nobody_when_the_time_is_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    oracle = made(tmp_path)
+    chief = Chief(oracle, 20)
+    chief.open()
+    run(oracle, chief.create_trial("one"), 0.5)
+    under_way, lost = chief.create_trial("one"), chief.create_trial("two")
+    oracle.ongoing_trials.pop("two")
+    oracle._retry_queue.append(lost.trial_id)
+    oracle.overdue = lambda: True
+    chief.wait()
+    assert [oracle.trials[one.trial_id].status for one in (under_way, lost)] == ["FAILED", "FAILED"]
+    assert not oracle.ongoing_trials and not oracle._retry_queue and len(set(oracle.end_order)) == 3
+    assert f"Trial {lost.trial_id} did not end in time" in capsys.readouterr().out
+    # What comes afterwards changes nothing, and a chief that is started again is done.
+    told = Trial.from_state(under_way.get_state())
+    told.status = "COMPLETED"
+    chief.end_trial(told, "one")
+    assert oracle.trials[under_way.trial_id].status == "FAILED"
+    assert chief.create_trial("one").status == "STOPPED"
+    again = made(tmp_path)
+    again.reload()
+    assert again.get_best_trials(1)[0].status == "COMPLETED" and len(again.end_order) == 3
+
+
+def test_a_limit_without_any_worker_ends_with_a_sentence(tmp_path: Path) -> None:
+    oracle = made(tmp_path)
+    oracle.overdue = lambda: True
+    chief = Chief(oracle, 20)
+    chief.open()
+    with pytest.raises(RuntimeError, match="Expected a worker at 127.0.0.1:.* within the time limit, got none"):
+        chief.wait()

@@ -17,10 +17,14 @@ from autokeras.tuners.greedy import Greedy
 
 from autonas_keras.spaces import MobileSpace
 from autonas_keras.tasks import ImageClassifier, ImageRegressor
+from autonas_keras.training import Phase
+from autonas_keras.training.checkpoint import TrainingCheckpoint
 from autonas_keras.tuners import base, timed
 from autonas_keras.tuners.clock import Clock
+from autonas_keras.tuners.ofa import affordable
 from autonas_keras.tuners.published import known_points
 from tests.tasks.small import ONE_CELL, digits
+from tests.tuners.test_elastic import BLOCK
 from tests.tuners.test_resume import Killed, dies
 
 SPARE = 100.0  # seconds of the processor that starts may take longer than the limit; other work does not count
@@ -237,3 +241,110 @@ def test_the_final_network_suits_the_time(tmp_path: Path) -> None:
     block.input_shape = (8, 8, 1)
     assert timed.suited_size(graph, hp, 1e12) == {"cells": 3, "channels": 32}, "More would not see more of the image."
     assert [timed.enough_epochs(count) for count in (1, 10_000, 10**6)] == [150, 25, 15]
+
+
+@pytest.mark.slow(seconds=15)
+@pytest.mark.parametrize("first", [None, 100.0])
+@pytest.mark.parametrize("when", ["trial", "final"])
+def test_a_search_goes_on_with_a_limit_that_it_did_not_have_and_without_the_one_it_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: float | None, when: str
+) -> None:
+    def fitted(limit: float | None) -> ImageClassifier:
+        settings = {"space": ONE_CELL, "max_trials": 1, "share_graph": False, "seed": 0}
+        clf = ImageClassifier(directory=tmp_path, tuner="random", **settings)
+        x, y = digits(80)
+        clf.fit(x, y, batch_size=16, epochs=2, verbose=0, time_limit=limit)
+        return clf
+
+    with monkeypatch.context() as patch:
+        dies(patch, TrainingCheckpoint, "on_epoch_end", 1 if when == "trial" else 3, True)
+        with pytest.raises(Killed):
+            fitted(first)
+    clf = fitted(100.0 if first is None else None)
+    assert clf.leaderboard()["status"].tolist() == ["COMPLETED"]
+    history = json.loads((tmp_path / "image_classifier" / "final.json").read_text())
+    assert len(history["history"]["loss"]) == 2, "What was trained before the kill counts."
+
+
+@pytest.mark.slow(seconds=15)
+def test_a_supernet_goes_on_with_a_limit_and_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = digits(80)
+
+    def fitted(limit: float | None) -> ImageClassifier:
+        settings = {"search_epochs": 3, "random_paths": 0, "evaluations": 4}
+        clf = ImageClassifier(directory=tmp_path, tuner="bignas", space=BLOCK, seed=0, **settings)
+        clf.fit(x, y, batch_size=16, verbose=0, time_limit=limit)
+        return clf
+
+    for limit in (None, 100.0):
+        with monkeypatch.context() as patch:
+            dies(patch, TrainingCheckpoint, "on_epoch_end", 1, True)
+            with pytest.raises(Killed):
+                fitted(limit)
+    clf = fitted(None)
+    assert clf.specialize({"params": 1e9}, verbose=0) is not None
+
+
+def test_where_a_limit_left_no_time_for_a_supernet_it_is_trained_without_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = digits(80)
+    clf = ImageClassifier(directory=tmp_path, tuner="bignas", space=BLOCK, seed=0, search_epochs=1, evaluations=4)
+    with monkeypatch.context() as patch:
+        dies(patch, base.SearchTuner, "_run_trials", 1, False)
+        with pytest.raises(Killed):
+            clf.fit(x, y, batch_size=16, verbose=0, time_limit=5)
+    again = ImageClassifier(directory=tmp_path, tuner="bignas", space=BLOCK, seed=0, search_epochs=1, evaluations=4)
+    again.fit(x, y, batch_size=16, verbose=0)
+    assert (tmp_path / "image_classifier" / "search" / "supernet.keras").exists()
+    assert again.specialize({"params": 1e9}, verbose=0) is not None
+
+
+def test_the_only_training_that_there_was_time_for_survives_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = digits(80)
+
+    def clf() -> ImageClassifier:
+        return ImageClassifier(directory=tmp_path, tuner="random", space=ONE_CELL, max_trials=1, seed=0)
+
+    with monkeypatch.context() as patch:
+        dies(patch, base.SearchTuner, "_train_final", 1, False)
+        with pytest.raises(Killed):
+            clf().fit(x, y, batch_size=16, verbose=0, time_limit=8)
+    folder = tmp_path / "image_classifier"
+    kept = keras.saving.load_model(folder / "only.keras")
+    again = clf()
+    again.fit(x, y, batch_size=16, verbose=0, time_limit=8)
+    for one, other in zip(kept.get_weights(), again.export_model().get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not (folder / "only.keras").exists() and not (folder / "only.json").exists()
+
+
+def test_the_only_network_has_a_graph_of_its_own(tmp_path: Path) -> None:
+    x, y = digits(80)
+    clf = ImageClassifier(directory=tmp_path, tuner="random", space=ONE_CELL, share_graph=True, max_trials=3, seed=0)
+    clf.fit(x, y, batch_size=16, verbose=0, time_limit=8)
+    seen = json.loads((tmp_path / "image_classifier" / "final.json").read_text())
+    curves = json.loads((tmp_path / "image_classifier" / "trial_0" / "curves.json").read_text())
+    assert seen["history"]["loss"] == curves["loss"], "The trial is the final training."
+
+
+def full(*lengths: tuple[str, int]) -> list[Phase]:
+    return [Phase(name, {}, paths, 1, 1.0) for name, paths in lengths]
+
+
+@pytest.mark.parametrize(
+    ("left", "names"),
+    [
+        (300.0, "full kernel depth_1 depth_2 expansion_1 expansion_2"),
+        (270.0, "full kernel depth_2 expansion_2"),
+        (160.0, "full kernel depth_2 expansion_2"),
+        (150.0, "full kernel expansion_2"),
+        (100.0, "full expansion_2"),
+        (99.0, "full"),
+    ],
+)
+def test_phases_that_would_only_start_are_left_out(left: float, names: str) -> None:
+    phases = full(("full", 1), ("kernel", 1), ("depth_1", 2), ("depth_2", 2), ("expansion_1", 4), ("expansion_2", 4))
+    assert " ".join(phase.name for phase in affordable(phases, 10.0, left)) == names

@@ -84,3 +84,25 @@ def test_a_folder_that_is_gone_does_not_end_a_search(tmp_path: Path) -> None:
     clock = Clock(100, tmp_path / "gone", now=Time())
     clock.save()
     assert not (tmp_path / "gone").exists()
+
+
+def test_a_worker_goes_by_the_clock_of_its_chief(tmp_path: Path) -> None:
+    now, elsewhere = Time(), Time()
+    elsewhere.seconds = 1000.0
+    worker = Clock(100, tmp_path, start=900.0, now=elsewhere, follows=True)
+    assert worker.used() <= 1, "The chief has not begun."
+    chief = Clock(100, tmp_path, now=now)
+    now.seconds = 30.0
+    chief.save()
+    elsewhere.seconds += 5
+    assert worker.used() == 30
+    elsewhere.seconds += 0.4
+    assert worker.used() == pytest.approx(30.4)
+    elsewhere.seconds += 60  # nobody writes: the chief is gone, and its clock stands
+    assert worker.used() == 31
+    now.seconds = 35.0
+    chief.save()
+    elsewhere.seconds += 1
+    assert worker.used() == 35
+    worker.save()
+    assert json.loads((tmp_path / "clock.json").read_text())["used"] == 35

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,17 @@ def test_tuners_of_autokeras_are_refused(tmp_path: Path, worker: None) -> None:
         ValueError, match="Expected a tuner by name where KERASTUNER_ORACLE_IP is set, got RandomSearch"
     ):
         ImageClassifier(tuner=RandomSearch, directory=tmp_path)
+
+
+@pytest.mark.parametrize("process", ["chief", "one"])
+def test_with_workers_no_training_is_the_only_one(
+    tmp_path: Path, worker: None, process: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", process)
+    tuner: Any = ImageClassifier(tuner="random", space=ONE_CELL, directory=tmp_path).tuner
+    monkeypatch.setattr("autonas_keras.tuners.timed.image_shape", lambda graph: (8, 8))  # no data was seen
+    with tuner.limited(20.0, time.monotonic()):
+        assert not tuner.hasty and 0 < tuner.trial_seconds() < 10
+        assert not tuner.search_is_overdue()
+        monkeypatch.setattr(tuner.clock, "used", lambda: 0.45 * 20 + 5.1)
+        assert tuner.search_is_overdue()
