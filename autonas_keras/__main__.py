@@ -36,7 +36,7 @@ def _report(parser: argparse.ArgumentParser, directory: str, output: str | None)
 
     try:
         print(write_report(directory, output or f"{Path(directory).resolve().name}.html"))
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         parser.error(str(error))
 
 

@@ -43,8 +43,9 @@ def write_report(folder: str | os.PathLike[str], path: str | os.PathLike[str]) -
         The path.
 
     Raises:
-        ValueError: When the suffix is neither .html nor .htm.
+        ValueError: When the suffix is neither .html nor .htm, or the folder holds several searches.
         FileNotFoundError: When there is no such folder.
+        OSError: When the page cannot be written there.
     """
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):

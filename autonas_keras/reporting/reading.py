@@ -7,7 +7,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ SPACE_CLASSES: dict[str, type[Space]] = {
 }
 NOTES = ("record", "seconds")  # what the entry of an epoch holds beside its logs
 PHASES = ("declare", "search", "final")
-BAD_FILE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+BAD_FILE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, OSError, csv.Error)
 
 
 def read_story(folder: str | os.PathLike[str]) -> Story:
@@ -33,11 +33,17 @@ def read_story(folder: str | os.PathLike[str]) -> Story:
 
     Raises:
         FileNotFoundError: When there is no such folder.
+        ValueError: When it holds searches, and is none.
     """
     folder = Path(folder).absolute()
     if not folder.is_dir():
         raise FileNotFoundError(
             f"Expected the folder of a search, got {folder}; pass directory/project_name of the task."
+        )
+    inside = sorted(file.parent.name for file in folder.glob("*/project.json"))
+    if inside and not (folder / "project.json").exists():
+        raise ValueError(
+            f"Expected the folder of one search, got {folder}, which holds {', '.join(inside)}; pass one of them."
         )
     return _Reader(folder).story()
 
@@ -59,22 +65,22 @@ class _Reader:
             notes=self.mapping("story.json"),
             layers=[row for row in self.json("layers.json", []) if isinstance(row, dict)],
         )
-        story.space = self._space(story)
-        raw = self._raw_trials(oracle)
+        story.space = self._read("story.json", lambda: self._space(story), None)
+        raw = self._read("oracle.json", lambda: self._raw_trials(oracle), [])
         story.objective, story.direction = _objective(facts.get("objective"), raw)
         story.trials = [trial for _, trial in self._each(raw, lambda state: self._trial(state, story.space))]
-        story.candidates = self._candidates()
+        story.candidates = self._read("search/inherited.csv", self._candidates, [])
         logs = self._supernet_logs()
         story.trainings = {title: _curves(entries) for title, entries in logs.items()}
         final = self.mapping("final.json").get("history") or _curves(self.json("final/history.json", []))
         if final:
             story.trainings = {**story.trainings, "Final training": _finite_curves(final)}
-        options = _options(oracle)
+        options = self._read("oracle.json", lambda: _options(oracle), {})
         for title, entries in {**logs, "controller": self.json("controller.json", [])}.items():
             for _, found in self._each([(title, entries)], lambda e: read_mixtures(e, story.space, options)):
                 story.mixtures = [*story.mixtures, *found]
         self._find(story, logs)
-        story.phases = self._phases(story)
+        story.phases = self._read("story.json", lambda: self._phases(story), {})
         story.trusts = self._trusts(story.trials)
         story.why = str(self.mapping("choice.json").get("why") or "")
         story.problems, story.written = tuple(dict.fromkeys(self.problems)), self.written
@@ -110,6 +116,10 @@ class _Reader:
                 yield name, read(item)
             except BAD_FILE as error:
                 self.problems.append(f"{name}: {str(error) or type(error).__name__}")
+
+    def _read(self, name: str, read: Callable[[], Any], default: Any) -> Any:
+        """What ``read`` makes of a file; the default when it cannot, which is remembered."""
+        return next((found for _, found in self._each([(name, None)], lambda _: read())), default)
 
     # Parts
 

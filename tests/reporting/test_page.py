@@ -141,6 +141,32 @@ def test_whatever_file_is_half_written_the_rest_is_told(tmp_path: Path) -> None:
         file.write_text(whole)
 
 
+@pytest.mark.parametrize(
+    "content", [b"architecture,score\n\xff\xfe,0.5\n", b'architecture,score\n"a' + b"x" * 200_000], ids=["utf8", "torn"]
+)
+def test_a_table_of_architectures_that_cannot_be_read_costs_no_page(tmp_path: Path, content: bytes) -> None:
+    folder = write_project(tmp_path / "search", 6)
+    (folder / "search").mkdir(exist_ok=True)
+    (folder / "search" / "inherited.csv").write_bytes(content)
+    assert "search/inherited.csv" in outline(report_page(read_story(folder))).text
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "value"),
+    [
+        ("story.json", "phases", None),
+        ("story.json", "spaces", {"a": None}),
+        ("oracle.json", "end_order", None),
+        ("oracle.json", "hyperparameters", {"space": None}),
+    ],
+)
+def test_an_entry_of_another_type_costs_no_page(tmp_path: Path, name: str, entry: str, value: Any) -> None:
+    folder = write_project(tmp_path / "search", 6)
+    file = folder / name
+    file.write_text(json.dumps({**(json.loads(file.read_text()) if file.exists() else {}), entry: value}))
+    outline(report_page(read_story(folder)))
+
+
 def test_files_that_are_missing_are_not_missed(tmp_path: Path) -> None:
     folder = write_project(tmp_path / "search", 6)
     for file in sorted(folder.glob("*.json")):
@@ -179,6 +205,8 @@ def test_the_command_writes_the_page_and_names_what_it_lacks(
     for arguments, words in (
         ([str(tmp_path / "no")], "folder of a search"),
         ([str(folder), "--output", "a.pdf"], ".html"),
+        ([str(folder.parent)], "which holds digits; pass one of them"),
+        ([str(folder), "--output", str(folder / "project.json" / "a.html")], "project.json"),
     ):
         with pytest.raises(SystemExit):
             main(["report", *arguments])
