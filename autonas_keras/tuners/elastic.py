@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import keras
 import pandas as pd
 import tree
+from autokeras.blocks.reduction import Flatten, Merge
 
 from autonas_keras.blocks import Graph, Network, alone
 from autonas_keras.oracles import Given
@@ -73,6 +74,12 @@ class Elastic(Method):
                 raise ValueError(
                     f"Expected a space of mobile networks for tuner {self.name!r}, got {type(block.space).__name__} in "
                     f"{block.name}; take a MobileSpace, or tuner 'spos'."
+                )
+            readers = {reader for node in block.outputs for reader in node.out_blocks}
+            if len(block.space.resolutions) > 1 and (fixed := [r for r in readers if isinstance(r, (Flatten, Merge))]):
+                raise ValueError(
+                    f"Expected maps of one size for {type(fixed[0]).__name__}, got those of {block.name}, whose resolution is "
+                    "searched; put SpatialReduction between them, or take a space of one resolution."
                 )
         return self.tuner_class()(Given(**{**kwargs, "max_trials": 1}), hypermodel, self, project, limits)
 

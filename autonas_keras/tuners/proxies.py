@@ -154,7 +154,7 @@ class ProxyTuner(SearchTuner):
             with forgotten_gradients():
                 _, history = train(self.graph, hp, self._samples(plan), plan)
             result["metrics"] = best_epoch(history.history, objective)
-            score = result["metrics"][objective.name]
+            score = objective.get_value(result["metrics"])
             result["score"] = score if math.isfinite(score) else None
             result["message"] = None if math.isfinite(score) else f"{objective.name} was {score}"
         except OSError:
@@ -266,7 +266,8 @@ class ProxyTuner(SearchTuner):
 
 def best_epoch(history: Mapping[str, Sequence[float]], objective: Any) -> dict[str, float]:
     """The metrics of the epoch with the best finite value of an objective, those of the last when none is finite."""
-    values = history[objective.name]
+    epochs = [dict(zip(history, numbers, strict=True)) for numbers in zip(*history.values(), strict=False)]
+    values = [objective.get_value(epoch) for epoch in epochs]
     finite = [epoch for epoch, value in enumerate(values) if math.isfinite(value)]
     choose = max if objective.direction == "max" else min
     best = choose(finite, key=lambda epoch: values[epoch], default=len(values) - 1)

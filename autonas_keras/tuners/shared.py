@@ -124,7 +124,8 @@ class SharedTuner(SupernetTuner):
         found = shared.model.evaluate(
             self._validation[0], self._named(self._validation[1]), verbose=0, return_dict=True
         )
-        return {name: float(found[name.removeprefix("val_")])}
+        names = getattr(self.oracle.objective, "name_to_direction", (name,))
+        return {name: float(found[name.removeprefix("val_")]) for name in names}
 
     def _trained(self, data: Any, plan: Plan) -> tuple[keras.Model, keras.callbacks.History]:
         searched = self._file("search", SUPERNET).exists()

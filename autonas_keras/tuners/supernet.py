@@ -117,15 +117,19 @@ class SupernetTuner(SearchTuner):
 
     def _winner(self, found: Sequence[tuple[Architecture, dict[str, float]]]) -> tuple[Architecture, dict[str, float]]:
         """The architecture whose metrics have the best objective."""
-        sign = 1 if self.oracle.objective.direction == "max" else -1
-        return max(found, key=lambda one: sign * one[1][self.oracle.objective.name])
+        objective = self.oracle.objective
+        sign = 1 if objective.direction == "max" else -1
+        return max(found, key=lambda one: sign * objective.get_value(one[1]))
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
-        if not self._metrics:
-            return self._train_known(trial)
-        model = self._build_hypermodel(trial.hyperparameters)
-        self.write_result(trial.trial_id, seconds=self._seconds, **model_costs(model))
-        return self._metrics
+        metrics, objective = self._metrics, self.oracle.objective
+        if metrics:
+            model = self._build_hypermodel(trial.hyperparameters)
+            self.write_result(trial.trial_id, seconds=self._seconds, **model_costs(model))
+        else:
+            metrics = self._train_known(trial)
+        # KerasTuner takes the sum of several objectives from a history, and not from these.
+        return {**metrics, objective.name: objective.get_value(metrics)}
 
     def trial_seconds(self) -> float:
         seconds = super().trial_seconds()

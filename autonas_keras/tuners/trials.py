@@ -49,6 +49,10 @@ class TrialTuner(ProxyTuner):
                 "Expected a graph of which nothing but cells is searched, in float32 or bfloat16, for share_graph=True, "
                 "got another; leave share_graph out."
             )
+        if self.method.stop_below_median and hasattr(self.oracle.objective, "objectives"):
+            raise ValueError(
+                f"Expected one objective for stop_below_median, got {len(self.oracle.objective.objectives)}; leave it out."
+            )
         if self.limits:
             self.oracle.accept = self._within_limits
         super().on_search_begin()
@@ -90,7 +94,7 @@ class TrialTuner(ProxyTuner):
         plan.pace = self.trial_pace()
         plan.epochs = int(trial.hyperparameters.values.get("tuner/epochs", plan.epochs))
         if self.method.stop_below_median:
-            objective = self.oracle.objective
+            objective = self.oracle.objective  # one metric, as ``on_search_begin`` saw
             rule = MedianStopping(folder.parent, objective.name, objective.direction, name=folder.name)
             plan.callbacks = [*plan.callbacks, rule]
         return plan

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import keras
 import keras_tuner
 import numpy as np
 import pytest
 
 from autonas_keras.blocks import ClassificationHead, RegressionHead
+from autonas_keras.evaluation import Proxy
+from autonas_keras.tasks import ImageClassifier
 from autonas_keras.tasks.facts import check_objective
 from autonas_keras.tasks.objectives import directed, suit_classes
+from tests.tasks.small import ONE_CELL, digits
 
 
 @pytest.mark.parametrize(
@@ -77,3 +83,27 @@ def test_the_f1_score_of_many_classes_takes_the_likeliest_and_that_of_the_user_s
         asked.update_state(true, likely)
         assert float(asked.result()) == pytest.approx(expected)
     assert own.threshold == 0.5
+
+
+@pytest.mark.parametrize(
+    ("tuner", "settings"),
+    [
+        ("random", {"max_trials": 2}),
+        ("random", {"max_trials": 2, "proxy": Proxy(epochs=1), "top_k": 1}),
+        ("spos", {"search_cells": 1, "search_epochs": 1, "evaluations": 3, "population_size": 3}),
+    ],
+    ids=["trials", "proxy", "shared"],
+)
+def test_several_objectives_are_one_sum_as_in_keras_tuner(tmp_path: Path, tuner: str, settings: dict[str, Any]) -> None:
+    x, y = digits(40)
+    both = ["val_accuracy", "val_loss"]
+    clf = ImageClassifier(tuner=tuner, space=ONE_CELL, objective=both, directory=tmp_path, seed=0, **settings)
+    clf.fit(x, y, epochs=1, batch_size=16, verbose=0)
+    board = clf.leaderboard().dropna(subset=["score"])
+    assert len(board) >= 1
+    np.testing.assert_allclose(board["score"], board["val_loss"] - board["val_accuracy"], rtol=1e-5)
+    assert board["score"].is_monotonic_increasing
+    with pytest.raises(ValueError, match="one objective for stop_below_median, got 2"):
+        options = {"objective": both, "directory": tmp_path / "b", "stop_below_median": True}
+        clf = ImageClassifier(tuner="random", space=ONE_CELL, **options)
+        clf.fit(x, y, epochs=1, verbose=0)

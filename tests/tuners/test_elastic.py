@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import autonas_keras as ank
 from autonas_keras.evaluation import inherited, model_costs
 from autonas_keras.spaces import ChainSpace, MobileSpace
 from autonas_keras.tasks import ImageClassifier
@@ -261,3 +262,22 @@ def test_elastic_methods_search_mobile_networks_by_default(tmp_path: Path) -> No
     for method in (BigNas(), Ofa()):
         clf = ImageClassifier(tuner=method, directory=tmp_path, project_name=method.name)
         assert isinstance(clf.tuner.graph.searched[0].space, MobileSpace)
+
+
+@pytest.mark.parametrize("tuner", ["bignas", "ofa"])
+def test_blocks_that_need_maps_of_one_size_are_refused_behind_a_searched_resolution(tuner: str) -> None:
+    def made(space: MobileSpace, behind: Any) -> ank.AutoModel:
+        image = ank.ImageInput()
+        maps = [ank.MobileBlock(space)(image) for _ in range(2)]
+        return ank.AutoModel(image, ank.ClassificationHead()(behind(maps)), tuner=tuner)
+
+    one_size = MobileSpace(((4, 8),), depths=(1,), kernels=(3,), expansions=(1, 2), stem=4, head=8)
+    pooled: Any = lambda maps: ank.Merge("add")([ank.SpatialReduction("global_avg")(each) for each in maps])  # noqa: E731
+    for name, behind in (
+        ("Merge", lambda maps: ank.Merge("concatenate")(maps)),
+        ("Flatten", lambda maps: ank.Merge("add")([ank.Flatten()(each) for each in maps])),
+    ):
+        with pytest.raises(ValueError, match=f"Expected maps of one size for {name}, got those of mobile_block"):
+            made(BLOCK, behind)
+        made(one_size, behind)
+    made(BLOCK, pooled)
