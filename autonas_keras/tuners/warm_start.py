@@ -15,6 +15,7 @@ import keras
 
 from autonas_keras.evaluation.inherited import SUPERNET
 from autonas_keras.files import write_atomically
+from autonas_keras.oracles.asha import CONTINUES
 from autonas_keras.supernets import PathSupernet
 from autonas_keras.training import PathModel
 from autonas_keras.tuners.project import SEARCHED, Project
@@ -150,12 +151,14 @@ def read(folder: Path) -> WarmStart:
         file = folder / "oracle.json"
         oracle = json.loads(file.read_text())
         entries = _entries(oracle["hyperparameters"]["space"])
-        tried = []
+        tried, continued = [], set()
         for file in sorted(folder.glob("trial_*/trial.json")):
             trial = json.loads(file.read_text())
             if trial["status"] == "COMPLETED" and trial["score"] is not None:
                 sign = 1 if trial["metrics"]["metrics"][objective]["direction"] == "max" else -1
-                tried.append((dict(trial["hyperparameters"]["values"]), sign * float(trial["score"])))
+                values = dict(trial["hyperparameters"]["values"])
+                tried.append((trial["trial_id"], values, sign * float(trial["score"])))
+                continued.add(values.get(CONTINUES))
         file = folder / "oracle.json"
         state = (oracle.get("strategy") or {}).get("state")
         controllers = sorted((folder / "search" / "controller").glob("controller_*.json"), key=_number)
@@ -168,9 +171,10 @@ def read(folder: Path) -> WarmStart:
         if isinstance(error, ValueError) and str(error).startswith("Expected warm_start"):
             raise
         raise _broken(str(folder), file.name, error) from error
-    tried.sort(key=lambda pair: -pair[1])
+    # Of successive halving the highest rung of an architecture says what it is worth.
+    last = sorted(((values, worth) for one, values, worth in tried if one not in continued), key=lambda pair: -pair[1])
     supernet = folder / "search" / SUPERNET
-    return WarmStart(str(folder), name, entries, tried, state, str(supernet) if supernet.exists() else None)
+    return WarmStart(str(folder), name, entries, last, state, str(supernet) if supernet.exists() else None)
 
 
 def _number(path: Path) -> int:

@@ -13,7 +13,7 @@ import pytest
 from autonas_keras.spaces import CellSpace
 from autonas_keras.tasks import ImageClassifier
 from autonas_keras.tuners import TrialTuner
-from autonas_keras.tuners.warm_start import KEPT, WEIGHTS
+from autonas_keras.tuners.warm_start import KEPT, WEIGHTS, read
 from tests.tasks.small import ONE_CELL, digits
 from tests.tuners.test_resume import Killed, dies, same
 
@@ -67,6 +67,21 @@ def test_other_strategies_start_from_it_too(tmp_path: Path, earlier: Path, name:
     best = found.tried[0][0]
     values = oracle.create_trial("tuner0").hyperparameters.values
     assert {key: values[key] for key in best} == best
+
+
+def test_of_successive_halving_an_architecture_counts_by_its_highest_rung(tmp_path: Path, earlier: Path) -> None:
+    copy = shutil.copytree(earlier, tmp_path / "halved")
+    first = json.loads((copy / "trial_0" / "trial.json").read_text())
+    known = read(copy).tried
+    # The network of the first trial went on, and became better; its score is a loss.
+    first["hyperparameters"]["values"]["tuner/trial_id"] = first["trial_id"]
+    later = {**first, "trial_id": "9", "score": first["score"] / 2}
+    (copy / "trial_9").mkdir()
+    (copy / "trial_9" / "trial.json").write_text(json.dumps(later))
+    found = read(copy).tried
+    assert len(found) == len(known) == 3
+    worths = [worth for values, worth in found if values.get("tuner/trial_id") == first["trial_id"]]
+    assert worths == [-first["score"] / 2]
 
 
 def test_a_killed_search_goes_on_when_the_earlier_one_is_gone(
