@@ -185,11 +185,16 @@ class LayerTestCase:
         assert {weight.dtype for weight in layer.trainable_weights} <= {"float32"}
         for option, size in self.cases()[-1:] if policy == "mixed_bfloat16" else self.cases()[-2:]:
             chosen = self.choose(layer, option)
-            with tf.GradientTape() as tape:
-                y = layer(tf.cast(self.images(size), layer.compute_dtype), training=True, **chosen)
-                loss = tf.reduce_mean(tf.sin(tf.cast(y, tf.float32)))
+            try:
+                with tf.GradientTape() as tape:
+                    y = layer(tf.cast(self.images(size), layer.compute_dtype), training=True, **chosen)
+                    loss = tf.reduce_mean(tf.sin(tf.cast(y, tf.float32)))
+                slopes = tape.gradient(loss, layer.trainable_weights)
+            except tf.errors.InvalidArgumentError as error:
+                if "grouped convolutions are not supported on CPU" not in str(error):
+                    raise
+                pytest.skip(f"TensorFlow has no gradient of grouped convolutions in {policy} on this processor")
             assert y.dtype.name == layer.compute_dtype == policy.removeprefix("mixed_")
-            slopes = tape.gradient(loss, layer.trainable_weights)
             assert all(np.isfinite(np.asarray(part, "float32")).all() for part in (y, *slopes) if part is not None)
         assert all(np.isfinite(weight).all() for weight in layer.get_weights())
 
