@@ -149,7 +149,7 @@ class _Reader:
             state = self.mapping(name)
             if state:
                 states.append((str(name), {**state, "folder": file.parent}))
-        ended = {trial_id: place for place, trial_id in enumerate(oracle.get("end_order", ()))}
+        ended = {trial_id: place for place, trial_id in enumerate(oracle.get("end_order") or ())}
         return sorted(states, key=lambda pair: (ended.get(_id(pair[1]), math.inf), len(_id(pair[1])), _id(pair[1])))
 
     def _trial(self, state: Mapping[str, Any], space: Space | None) -> Trial:

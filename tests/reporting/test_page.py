@@ -164,7 +164,7 @@ def test_an_entry_of_another_type_costs_no_page(tmp_path: Path, name: str, entry
     folder = write_project(tmp_path / "search", 6)
     file = folder / name
     file.write_text(json.dumps({**(json.loads(file.read_text()) if file.exists() else {}), entry: value}))
-    outline(report_page(read_story(folder)))
+    assert "6 trials" in outline(report_page(read_story(folder))).text
 
 
 def test_files_that_are_missing_are_not_missed(tmp_path: Path) -> None:
