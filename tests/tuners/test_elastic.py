@@ -265,11 +265,12 @@ def test_elastic_methods_search_mobile_networks_by_default(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("tuner", ["bignas", "ofa"])
-def test_blocks_that_need_maps_of_one_size_are_refused_behind_a_searched_resolution(tuner: str) -> None:
+def test_blocks_that_need_maps_of_one_size_are_refused_behind_a_searched_resolution(tmp_path: Path, tuner: str) -> None:
     def made(space: MobileSpace, behind: Any) -> ank.AutoModel:
         image = ank.ImageInput()
         maps = [ank.MobileBlock(space)(image) for _ in range(2)]
-        return ank.AutoModel(image, ank.ClassificationHead()(behind(maps)), tuner=tuner)
+        output = ank.ClassificationHead()(behind(maps))
+        return ank.AutoModel(image, output, tuner=tuner, directory=tmp_path, overwrite=True)
 
     one_size = MobileSpace(((4, 8),), depths=(1,), kernels=(3,), expansions=(1, 2), stem=4, head=8)
     pooled: Any = lambda maps: ank.Merge("add")([ank.SpatialReduction("global_avg")(each) for each in maps])  # noqa: E731
