@@ -303,15 +303,14 @@ class SearchTuner(Timed, Processes, Board, AutoTuner):
             if self.clock is None:  # a limit says it
                 plan.callbacks = [*callbacks, TimeLeft(plan.epochs, "the final training")]
         start = time.perf_counter() - spent(self._file("final"))
-        if self._only is None:
-            self._only = self._kept_only()
-        if self._only is None:
+        kept, self._only = self._only or self._kept_only(), None
+        if kept is None:
             plan = self.in_time(plan, self.best_trial.hyperparameters, data)
             model, history = self._trained(data, plan)
             if plan.pace is not None and history.epoch:
                 self.warn_if_short(plan.pace.done, steps_per_epoch(data[0], plan.batch_size))
         else:
-            (model, history), self._only = self._only, None
+            model, history = kept
         record = {**_record(history), "seconds": time.perf_counter() - start}
         write_atomically(self._file("final.json"), json.dumps(record, default=float))
         write_layers(self.project.path, model)

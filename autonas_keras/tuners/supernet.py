@@ -41,14 +41,9 @@ class SupernetTuner(SearchTuner):
         if self._completed():
             return
         file = self._file("search", "found.json")
-        if (
-            file.exists()
-            and self.clock is None
-            and not self.oracle.trials
-            and not json.loads(file.read_text())["metrics"]
-        ):
-            file.unlink()  # a limit that left no time for a search is gone, and nothing was trained yet
-        if not file.exists():
+        # What stands for a search that a limit left no time for is not kept without the limit, unless it is trained.
+        over = file.exists() and self.clock is None and not self.oracle.trials
+        if not file.exists() or (over and not json.loads(file.read_text())["metrics"]):
             start = time.perf_counter() - spent(self._file("search"))
             architecture, metrics = self._known() if self.too_short else self._find()
             found = {"decisions": dict(architecture), "metrics": metrics, "seconds": time.perf_counter() - start}

@@ -94,7 +94,7 @@ class TrialTuner(ProxyTuner):
         plan.pace = self.trial_pace()
         plan.epochs = int(trial.hyperparameters.values.get("tuner/epochs", plan.epochs))
         if self.method.stop_below_median:
-            objective = self.oracle.objective  # one metric, as ``on_search_begin`` saw
+            objective = self.oracle.objective
             rule = MedianStopping(folder.parent, objective.name, objective.direction, name=folder.name)
             plan.callbacks = [*plan.callbacks, rule]
         return plan
