@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +67,14 @@ def float64() -> Iterator[None]:
     yield
     keras.config.set_floatx(floatx)
     keras.config.set_dtype_policy(policy)
+
+
+@pytest.fixture(autouse=True)
+def seeds_of_a_test(request: pytest.FixtureRequest) -> None:
+    """What a test leaves to the global generators (mostly first weights) is drawn alike whenever it runs."""
+    import keras
+
+    keras.utils.set_random_seed(zlib.crc32(request.node.nodeid.encode()))
 
 
 @pytest.fixture(autouse=True)
