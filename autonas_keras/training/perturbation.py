@@ -27,9 +27,10 @@ def select_by_perturbation(
 ) -> dict[str, Architecture]:
     """Decide edge by edge, in random order, for the operation without which the validation loss is highest.
 
-    Once all operations are decided, every node keeps the two inputs without which the loss is highest (a dense cell
-    keeps all). Of a space whose network is a function, choices stand for edges and options for operations. Batches are
-    normalised by their own statistics.
+    What is decided counts in full from then on. Once all operations are decided, the nodes follow in random order: each
+    keeps the two inputs without which the loss is highest, and the others are gone for the nodes that come later (a
+    dense cell keeps all). Of a space whose network is a function, choices stand for edges and options for operations.
+    Batches are normalised by their own statistics.
 
     Args:
         model: A model whose supernets are trained.
@@ -45,10 +46,13 @@ def select_by_perturbation(
     rng = np.random.default_rng(seed)
     judge = _judge(model, validation, batch_size, samples)
     found = {}
-    for layer in model.supernets:
-        decide = _cells if isinstance(layer.space, CellSpace) else _choices
-        found[layer.name] = decide(layer, judge, rng, finetune or _nothing)
-        layer.select_mixture(None)
+    try:
+        for layer in model.supernets:
+            decide = _cells if isinstance(layer.space, CellSpace) else _choices
+            found[layer.name] = decide(layer, judge, rng, finetune or _nothing)
+    finally:
+        for layer in model.supernets:
+            layer.select_mixture(None)
     return found
 
 
@@ -64,7 +68,7 @@ def _decided(
     rng: np.random.Generator,
     finetune: Callable[[], Any],
 ) -> Callable[[str, Any], float]:
-    """Decide all rows of the tables, which then hold what was taken; a function that gives the loss without a cell."""
+    """Decide all rows of the tables, which then hold 1 where one was taken; a function that gives the loss without a cell."""
 
     def loss_without(kind: str, cells: Any) -> float:
         changed = {**tables, kind: tables[kind].copy()}
@@ -79,9 +83,8 @@ def _decided(
             -np.inf if column in excluded(kind) else loss_without(kind, (row, column))
             for column in range(tables[kind].shape[1])
         ]
-        total = tables[kind][row].sum()
         tables[kind][row] = 0.0
-        tables[kind][row, int(np.argmax(losses))] = total
+        tables[kind][row, int(np.argmax(losses))] = 1.0
         layer.select_mixture(tables)
         finetune()
     return loss_without
@@ -96,14 +99,20 @@ def _cells(
     for table in tables.values():
         table[:, none] = 0.0
     loss_without = _decided(layer, tables, lambda kind: none, judge, rng, finetune)
-    # What the choice of inputs weighs is the loss without an edge, which discretize reads as its strength.
-    edges = [(kind, row) for kind in space.cell_types for row in range(len(space.edges))]
-    strengths = {kind: np.zeros_like(table) for kind, table in tables.items()}
-    without = {edge: 0.0 if space.topology == "dense" else loss_without(edge[0], (edge[1],)) for edge in edges}
-    for kind, row in edges:
-        column = int(np.argmax(tables[kind][row]))
-        strengths[kind][row, column] = 1.0 + without[kind, row] - min(without.values())
-    return space.discretize(strengths)
+    if space.topology == "dense":
+        return space.discretize(tables)
+    nodes = [(kind, node) for kind in space.cell_types for node in range(space.inputs, space.inputs + space.nodes)]
+    for place in rng.permutation(len(nodes)):
+        kind, node = nodes[place]
+        rows = [row for row, (target, _) in enumerate(space.edges) if target == node]
+        if len(rows) == 2:
+            continue
+        losses = [loss_without(kind, (row,)) for row in rows]
+        for i in np.argsort(losses, kind="stable")[:-2]:
+            tables[kind][rows[i]] = 0.0
+        layer.select_mixture(tables)
+        finetune()
+    return space.discretize(tables)
 
 
 def _choices(

@@ -234,6 +234,30 @@ def test_perturbation_decides_by_the_loss_and_not_by_the_alphas(monkeypatch: pyt
         assert nodes == ((("max_pool_3x3", 0), ("max_pool_3x3", 1)), (("max_pool_3x3", 1), ("max_pool_3x3", 2)))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_perturbation_decides_node_by_node_on_what_earlier_ones_kept(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = CellSpace(("none", "skip_connect", "max_pool_3x3"), nodes=3, cells=3, channels=2)
+    inputs = keras.Input((6, 6, 1))
+    layer = CellSupernet(space, seed=0, name="cell")
+    model = BilevelModel(inputs, keras.layers.Dense(1)(keras.layers.GlobalAveragePooling2D()(layer(inputs))))
+    model.compile("sgd", loss="mse")
+    last = {}
+
+    def loss() -> float:
+        # Node 3 has the rows 2 to 4, node 4 the rows 5 to 8. Each of 2 and 5 is not missed as long as the other is there.
+        last.update({kind: to_numpy(table) for kind, table in layer.selection.items()})
+        used = last["normal"].sum(axis=1) > 0
+        return -(2.0 * (used[2] or used[5]) + used[[3, 4, 6, 7]].sum())
+
+    monkeypatch.setattr(perturbation, "_judge", lambda *arguments: loss)
+    found = select_by_perturbation(model, (X, Y), batch_size=8, seed=seed)["cell"]
+    assert (found["normal/node_3/inputs"] == "1,2") != (found["normal/node_4/inputs"] == "1,2")
+    assert (last["normal"].sum(axis=1)[:2] == 1.0).all()  # what none had of an edge is gone with it
+    assert float(layer.selected) == 0
+
+
 def test_fit_resumable_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     def train(directory: Path, callbacks: tuple = ()) -> tuple[list[np.ndarray], dict]:
         inputs = keras.Input((6, 6, 1))
