@@ -7,6 +7,7 @@ section 2.2.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ class ControllerTraining(keras.callbacks.Callback):
         steps: Rewards after each epoch.
         warmup_epochs: Epochs at the start after which nothing is learnt.
         directory: Folder in which the controller is kept after each epoch, so that a training that goes on has it.
+        share: Time that the rewards may take, in times of what the epochs took so far; None for any.
+        now: A clock that never goes back.
     """
 
     def __init__(
@@ -62,9 +65,13 @@ class ControllerTraining(keras.callbacks.Callback):
         steps: int,
         warmup_epochs: int = 0,
         directory: str | Path | None = None,
+        share: float | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self.controller, self.reward, self.steps, self.warmup_epochs = controller, reward, steps, warmup_epochs
+        self.share, self.now = share, now
+        self._began = self._allowed = 0.0
         self.directory = None if directory is None else Path(directory)
         if self.directory is not None:
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -84,15 +91,21 @@ class ControllerTraining(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if epoch != self._done:
             self.restore(epoch)
+        self._began = self.now()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        rewards = []
+        rewards: list[float] = []
+        begun = self.now()
+        self._allowed += (self.share or 0.0) * (begun - self._began)
         if epoch >= self.warmup_epochs:
             for step in range(epoch * self.steps, (epoch + 1) * self.steps):
+                if self.share is not None and rewards and self.now() - begun >= self._allowed:
+                    break
                 architecture = self.controller.propose()
                 assert architecture is not None
                 rewards.append(self.reward(architecture, step))
                 self.controller.observe(architecture, rewards[-1])
+        self._allowed -= self.now() - begun
         if logs is not None:
             logs["controller_reward"] = float(np.mean(rewards)) if rewards else float("nan")
             logs["controller_entropy"] = self.controller.entropy()

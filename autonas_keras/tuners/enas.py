@@ -104,6 +104,8 @@ class Enas(OneShot):
 class EnasTuner(OneShotTuner):
     """A controller that learns along with the shared weights, and draws the architectures to choose from."""
 
+    beside = 0.25
+
     def _plan(self, model: PathModel, epochs: int) -> tuple[Sampling, list[keras.callbacks.Callback]]:
         method = self.method
         warmup = epochs // 5 if method.warmup_epochs is None else method.warmup_epochs
@@ -117,9 +119,10 @@ class EnasTuner(OneShotTuner):
         self._learning = ControllerTraining(
             self._controller,
             lambda architecture, step: judge.on_batch(architecture, step % count),
-            method.controller_steps if self.clock is None else max(1, method.controller_steps // 5),
+            method.controller_steps,
             warmup,
             self._file("search", "controller"),
+            None if self.clock is None else self.beside,
         )
         self._epochs = epochs
         return ControllerSampling(self._controller, self.seed, warmup), [self._learning]

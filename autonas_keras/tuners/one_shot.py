@@ -142,6 +142,7 @@ class OneShotTuner(SharedTuner):
     """Trains a supernet a path at a time; its only trial is the best architecture found with the shared weights."""
 
     method: Any
+    beside = 0.0  # what learns along may take of a limited time, in times of the training
 
     def _find(self) -> tuple[Architecture, dict[str, float]]:
         method, seed = self.method, self.seed
@@ -153,7 +154,10 @@ class OneShotTuner(SharedTuner):
         left = self.training_left()
         epochs, steps = self.search_epochs(
             "search",
-            lambda: path_seconds(model, (x, y), UniformSampling(model.space, seed, model.paths), size, left),
+            lambda: (
+                (1 + self.beside)
+                * path_seconds(model, (x, y), UniformSampling(model.space, seed, model.paths), size, left)
+            ),
             steps_per_epoch(x, size),
             method.search_epochs or method.default_search_epochs(samples, size),
             left,

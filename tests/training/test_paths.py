@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from autonas_keras.spaces import CellSpace, Choice, Space
+from autonas_keras.spaces import Architecture, CellSpace, Choice, Space
 from autonas_keras.strategies import Reinforce
 from autonas_keras.supernets import PathCell
 from autonas_keras.training import (
@@ -204,6 +204,27 @@ def test_a_training_that_was_cut_goes_on_to_the_same_bits(tmp_path: Path) -> Non
     cut = fitted(tmp_path / "cut")
     for left, right in zip(whole.variables, cut.variables, strict=True):
         np.testing.assert_array_equal(left.numpy(), right.numpy())
+
+
+def test_a_controller_learns_no_longer_than_its_share_of_the_time() -> None:
+    seconds, rewards = [0.0], []
+
+    def reward(architecture: Architecture, step: int) -> float:
+        seconds[0] += 4.0
+        rewards.append(step)
+        return 1.0
+
+    controller = Reinforce(SPACE, units=4, batch_size=1, normalize=None, unique=False, seed=0)
+    learning = ControllerTraining(controller, reward, 50, 2, share=0.25, now=lambda: seconds[0])
+    found = []
+    for epoch in range(6):
+        learning.on_epoch_begin(epoch)
+        seconds[0] += 10.0
+        learning.on_epoch_end(epoch)
+        found.append(len(rewards))
+    # 2.5 s an epoch, kept from the first two; what took too long is made up for by the epochs that follow.
+    assert found == [0, 0, 2, 3, 4, 5]
+    assert rewards == [100, 101, 150, 200, 250]
 
 
 def test_epochs_are_drawn_from_the_seed_and_their_number_alone() -> None:
