@@ -37,9 +37,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Garbage is looked for among what tests make only: KerasTuner asks for it in every trial, and the imports of all
-    test files leave a million objects, which take a third of a second each time."""
+    test files leave a million objects, which take a third of a second each time. Traced graphs are many objects too."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(scope="session")

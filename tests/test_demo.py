@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from autonas_keras import __main__ as command
-from autonas_keras import demo
+from autonas_keras import __main__ as command, demo
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +49,12 @@ def test_wrong_commands_end_before_any_work(arguments: list[str]) -> None:
 
 
 @pytest.mark.slow(seconds=30)
-def test_the_demo_leaves_what_it_promises(tmp_path: Path) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "autonas_keras", "demo", "--quick", "--directory", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parents[1],
-    )
-    assert run.returncode == 0, run.stderr[-2000:]
+def test_the_demo_leaves_what_it_promises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command.main(["demo", "--quick", "--directory", str(tmp_path)])
     accuracy = {
-        line.split("│")[1].strip(): float(line.split("│")[2]) for line in run.stdout.splitlines() if "│" in line
+        line.split("│")[1].strip(): float(line.split("│")[2])
+        for line in capsys.readouterr().out.splitlines()
+        if "│" in line
     }
     assert set(accuracy) == {"logistic regression", "hand-made CNN", "found by darts"}
     assert accuracy["found by darts"] > accuracy["logistic regression"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,3 +105,22 @@ def test_the_rule_sees(statement: str) -> None:
 )
 def test_the_rule_lets_pass(statement: str) -> None:
     assert violations(statement, "autonas_keras.spaces.cell") == []
+
+
+def test_what_is_imported_late_is_what_types_say() -> None:
+    import autonas_keras as ank
+
+    (late,) = (node for node in ast.parse((ROOT / "__init__.py").read_text()).body if isinstance(node, ast.If))
+    typed = {alias.name: node.module for node in late.body for alias in node.names}  # type: ignore[attr-defined]
+    assert sorted(typed) == ank.__all__ and set(ank.__all__) <= set(dir(ank))
+    for name, module in typed.items():
+        found = getattr(ank, name)
+        assert found is (sys.modules[f"{module}.{name}"] if module == PACKAGE else getattr(sys.modules[module], name))
+    with pytest.raises(AttributeError, match="'autonas_keras' has no attribute 'ImageClasifier'"):
+        getattr(ank, "ImageClasifier")  # noqa: B009
+
+
+def test_spaces_strategies_and_tables_come_without_tensorflow() -> None:
+    asked = "import sys, autonas_keras as ank; ank.search, ank.spaces, ank.nasbench; print('tensorflow' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, cwd=ROOT.parent, check=True)
+    assert run.stdout == "False\n"

@@ -12,9 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import tree
-from autokeras import blocks as blocks_module
-from autokeras import graph as graph_module
-from autokeras import nodes
+from autokeras import blocks as blocks_module, graph as graph_module, nodes
 from autokeras.engine import block
 from autokeras.utils.utils import to_snake_case
 

@@ -14,8 +14,7 @@ import zlib
 from collections.abc import Iterable
 from typing import Any
 
-from keras_tuner.engine import hyperparameters
-from keras_tuner.engine import trial as trial_module
+from keras_tuner.engine import hyperparameters, trial as trial_module
 from keras_tuner.src import protos
 
 KEY = "autonas-keras-bin"

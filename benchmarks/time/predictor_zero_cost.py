@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from autonas_keras.nasbench import load_table, summary
-from autonas_keras.nasbench import run as run_on
+from autonas_keras.nasbench import load_table, run as run_on, summary
 from autonas_keras.spaces import Architecture, Space
 from autonas_keras.strategies import LocalSearch, Predictor, Strategy
 from benchmarks import data

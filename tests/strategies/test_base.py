@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from autonas_keras.spaces import Architecture, CellSpace, Choice, Space
-from autonas_keras.strategies import RandomSearch, Strategy
-from autonas_keras.strategies import base as base_module
+from autonas_keras.strategies import RandomSearch, Strategy, base as base_module
 from tests.spaces.cases import CONDITIONAL, FLAT
 
 LARGE = CellSpace.darts()

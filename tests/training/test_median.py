@@ -9,8 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from autonas_keras.training import MedianStopping, fit_resumable, write_curves
-from autonas_keras.training import checkpoint as checkpoint_module
+from autonas_keras.training import MedianStopping, checkpoint as checkpoint_module, fit_resumable, write_curves
 
 
 def curves(folder: Path, mode: str) -> None:

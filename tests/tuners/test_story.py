@@ -15,8 +15,7 @@ from autonas_keras.oracles import RandomSearch, Reinforce
 from autonas_keras.reporting import TensorBoard, read_story
 from autonas_keras.reporting.page import report_page
 from autonas_keras.tasks import ImageClassifier
-from autonas_keras.training import checkpoint as checkpoint_module
-from autonas_keras.training import controller_probabilities
+from autonas_keras.training import checkpoint as checkpoint_module, controller_probabilities
 from autonas_keras.tuners import Enas, base, trials
 from autonas_keras.tuners.story import Story, write_controller
 from tests.tasks.small import ONE_CELL, TINY, digits

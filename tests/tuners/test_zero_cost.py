@@ -13,8 +13,7 @@ from autonas_keras.evaluation import zero_cost
 from autonas_keras.spaces import Architecture
 from autonas_keras.strategies import rank_vote
 from autonas_keras.tasks import ImageClassifier
-from autonas_keras.tuners import get_method
-from autonas_keras.tuners import zero_cost as zero_cost_module
+from autonas_keras.tuners import get_method, zero_cost as zero_cost_module
 from tests.tasks.small import ONE_CELL, TINY, digits
 
 
