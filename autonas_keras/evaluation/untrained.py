@@ -103,6 +103,33 @@ def linear_end(model: keras.Model) -> Iterator[keras.Model]:
             layer.activation = activation
 
 
+@contextmanager
+def unbounded(model: keras.Model) -> Iterator[None]:
+    """Rectifiers without an upper bound, inside: a flow that is never normalised passes any bound, and stops there."""
+    bounded = [layer for layer in _every_layer(model) if getattr(layer, "max_value", None) is not None]
+    named = [layer for layer in _every_layer(model) if getattr(layer, "activation", None) is keras.activations.relu6]
+    bounds = [layer.max_value for layer in bounded]
+    try:
+        for layer in bounded:
+            layer.max_value = None
+        for layer in named:
+            layer.activation = keras.activations.relu
+        yield
+    finally:
+        for layer, bound in zip(bounded, bounds, strict=True):
+            layer.max_value = bound
+        for layer in named:
+            layer.activation = keras.activations.relu6
+
+
+def _every_layer(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _every_layer(layer)
+        else:
+            yield layer
+
+
 def _as(args: Any) -> Callable[[Any], Any]:
     """Casts floating results to the dtype of the first floating argument: some layers turn to their own."""
     floating = [part.dtype for part in keras.tree.flatten(args) if tf.is_tensor(part) and part.dtype.is_floating]

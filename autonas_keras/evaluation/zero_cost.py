@@ -17,7 +17,14 @@ import numpy as np
 import tensorflow as tf
 
 from autonas_keras.evaluation.costs import model_costs
-from autonas_keras.evaluation.untrained import batch_statistics, functional, linear_end, run_layers, unchanged
+from autonas_keras.evaluation.untrained import (
+    batch_statistics,
+    functional,
+    linear_end,
+    run_layers,
+    unbounded,
+    unchanged,
+)
 from autonas_keras.spaces import close_names
 
 PROXIES = ("params", "flops", "synflow", "nwot", "jacob_cov", "grad_norm", "snip")
@@ -36,8 +43,8 @@ def zero_cost(
 
     - "params", "flops": as ``model_costs`` counts them.
     - "synflow": natural logarithm of the sum over the kernels of ``|theta * dR/dtheta|``, where R is the sum of the
-      outputs for an input of ones, with absolute weights, no biases, and no normalisation; in float64 (Tanaka et al.,
-      algorithm 1). It sees no data.
+      outputs for an input of ones, with absolute weights, no biases, no normalisation, and rectifiers without an upper
+      bound; in float64 (Tanaka et al., algorithm 1). It sees no data.
     - "nwot": ``log|det K|``, where K counts for two samples the rectifiers that are on for both or off for both
       (Mellor et al., ICML 2021).
     - "jacob_cov": minus the sum of ``log(v + k) + 1 / (v + k)`` over the eigenvalues v of the correlations of the
@@ -93,7 +100,7 @@ def synflow(model: keras.Model) -> float:
         for key, weight in kernels.items()
     }
     ones = [tf.ones([1, *(size or 1 for size in tensor.shape[1:])], tf.float64) for tensor in model.inputs]
-    with keras.StatelessScope() as scope, tf.GradientTape() as tape:
+    with keras.StatelessScope() as scope, tf.GradientTape() as tape, unbounded(model):
         tape.watch(list(values.values()))
         for weight in model.weights:
             # Biases would flow from the middle of the network, and float32 would overflow.

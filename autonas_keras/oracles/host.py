@@ -26,9 +26,9 @@ class Hyperband(DurableOracle, oracles.HyperbandOracle):
     def _random_values(self) -> dict[str, Any] | None:
         for _ in range(DRAWS):
             values = super()._random_values()
-            if self.accept is None or values is None or self.accept(values):
+            if self.excess is None or values is None or self.excess(values) <= 0:
                 return values
-        return None
+        return self._random_within()
 
 
 class Greedy(DurableOracle, greedy.GreedyOracle):

@@ -26,9 +26,12 @@ from autonas_keras.checks import check_count
 from autonas_keras.files import write_atomically
 from autonas_keras.oracles import distributed, failures
 from autonas_keras.oracles.gradients import forget_gradients, gradient_registry
-from autonas_keras.oracles.hyperparameters import settle
+from autonas_keras.oracles.hyperparameters import Translation, settle
 from autonas_keras.oracles.locks import locked
+from autonas_keras.oracles.within import Excess, Within
+from autonas_keras.strategies import RandomSearch
 
+ASKED = 5_000  # proposals that may be too much for one that is not
 DRAWS = 500  # proposals that may be refused in a row before an oracle gives up
 PAUSE = 0.5  # seconds before a tuner may ask again that there is nothing for yet
 STATUS = trial_module.TrialStatus
@@ -67,7 +70,8 @@ class DurableOracle(keras_tuner.Oracle):
         for name, least in (("max_trials", 1), ("max_retries_per_trial", 0), ("max_consecutive_failed_trials", 1)):
             if name != "max_trials" or self.max_trials is not None:
                 check_count(name, getattr(self, name), least)
-        self.accept: Callable[[dict[str, Any]], bool] | None = None
+        self.excess: Excess | None = None  # how far values are beyond what may be tried, 0 for those that may be
+        self.asks = ASKED  # how often it is asked for one proposal
         self.expired: Callable[[], bool] | None = None  # whether the time for trials is up
         self.overdue: Callable[[], bool] | None = None  # whether that of trials under way is, and nobody waits for them
         self._lock = threading.RLock()
@@ -134,14 +138,31 @@ class DurableOracle(keras_tuner.Oracle):
         """What a subclass learns from a trial that ended or is to be run again."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """As the oracle it is mixed into; what ``accept`` does not take is drawn again, and no trial of it is made."""
+        """As the oracle it is mixed into; what ``excess`` refuses is drawn again, and no trial of it is made."""
         for _ in range(DRAWS):
             response = super().populate_space(trial_id)
             values = response.get("values")
-            if self.accept is None or values is None or self.accept(values):
+            if self.excess is None or (values is not None and self.excess(values) <= 0):
                 return response
+            if values is None:
+                break
             self._tried_so_far.add(self._compute_values_hash(values))
-        return {"status": STATUS.STOPPED, "values": None}
+        values = self._random_within()
+        return {"status": STATUS.STOPPED if values is None else STATUS.RUNNING, "values": values}
+
+    def _random_within(self) -> dict[str, Any] | None:
+        """Values that may be tried, found from random ones by changes that bring them nearer; None for none."""
+        if self.excess is None or not self.hyperparameters.space:
+            return None
+        seed = int(np.random.SeedSequence([self.seed, len(self.trials)]).generate_state(1)[0])
+        translation = Translation(self.hyperparameters)
+        found = Within(RandomSearch(translation.space, seed=seed), translation, self.excess, self.asks)
+        for _ in range(DRAWS):
+            architecture = found.propose()
+            values = None if architecture is None else translation.values(architecture)
+            if values is None or not self._duplicate(values):
+                return values
+        return None
 
     def _record_values(self, trial: Any) -> None:
         """Remember the values that a trial tries, those of the active hyperparameters only."""

@@ -11,10 +11,10 @@ import numpy as np
 
 from autonas_keras.oracles.hyperparameters import Translation
 from autonas_keras.oracles.saving import DRAWS, STATUS, DurableOracle
+from autonas_keras.oracles.within import Within
 from autonas_keras.spaces import Architecture, Choice, Space, close_names
 from autonas_keras.strategies import Strategy
 
-ASKED = 2_000  # architectures that `accept` may refuse for one proposal
 Earlier = tuple[Mapping[str, Any], float]  # values of hyperparameters and what they were worth
 HOST_ARGUMENTS = tuple(name for name in inspect.signature(keras_tuner.Oracle.__init__).parameters if name != "self")
 
@@ -76,6 +76,7 @@ class StrategyOracle(DurableOracle):
         self._growths = 0
         self._observed = 0  # ends of trials that the strategy has seen
         self._earlier: tuple[Sequence[Earlier], Mapping[str, Any] | None] | None = None
+        self._within: Within | None = None
         self._asked: dict[str, str] = {}  # what trials under way try, as codes of the strategy
 
     def begin(self, history: Sequence[Earlier], state: Mapping[str, Any] | None = None) -> None:
@@ -109,32 +110,16 @@ class StrategyOracle(DurableOracle):
         return {"status": STATUS.STOPPED, "values": None}
 
     def _propose(self, strategy: Strategy) -> Architecture | None:
-        """The strategy's next proposal that ``accept`` takes, as a limit among others."""
-        if self.accept is None:
+        """The strategy's next proposal, one that ``excess`` lets through."""
+        if self.excess is None:
             return strategy.propose()
-        accept, translation, asked = self.accept, self._translation, 0
-        limits, costs = dict(strategy.limits), strategy.costs
-
-        def count(architecture: Architecture) -> Mapping[str, float]:
-            nonlocal asked
-            asked += 1
-            if asked > ASKED:
-                raise _NothingAcceptedError
-            assert translation is not None
-            refused = {"refused": 0.0 if accept(translation.values(architecture)) else 2.0}
-            return {**(costs(architecture) if costs is not None else {}), **refused}
-
-        strategy.limits, strategy.costs = {**limits, "refused": 1.0}, count
-        try:
-            return strategy.propose()
-        except _NothingAcceptedError:
-            return None
-        except ValueError:
-            if limits:
-                raise
-            return None
-        finally:
-            strategy.limits, strategy.costs = limits, costs
+        assert self._translation is not None
+        # Kept, since the strategy remembers what was beyond the limits of these costs.
+        now = (strategy, self._translation, self.excess, self.asks)
+        found = self._within
+        if found is None or (found.strategy, found.translation, found.excess, found.asks) != now:
+            self._within = found = Within(*now)
+        return found.propose()
 
     def _recall(self, architecture: Architecture, values: dict[str, Any]) -> None:
         """Tell the strategy what an architecture is worth whose values were tried before."""
@@ -260,10 +245,6 @@ class StrategyOracle(DurableOracle):
     def _mend(self, runs: Mapping[str, int]) -> None:
         super()._mend(runs)
         self._asked = {trial_id: code for trial_id, code in self._asked.items() if trial_id in self.trials}
-
-
-class _NothingAcceptedError(Exception):
-    pass
 
 
 def strategy_arguments(strategy: type[Strategy]) -> list[str]:

@@ -179,7 +179,9 @@ class Reinforce(Strategy):
         self._asked = 0
 
     def _repeat(self, architecture: Architecture, reward: Reward | None) -> None:
-        if isinstance(reward, float) and self._last is not None and self._asked <= FREE and not self._heat:
+        drawn = self._last is not None and self._last[0] is architecture  # not what a warm-up suggested
+        if isinstance(reward, float) and drawn and self._asked <= FREE and not self._heat:
+            assert self._last is not None
             self._take_in(Sample(self._last[1], reward, self._last[2]))
 
     # Learning

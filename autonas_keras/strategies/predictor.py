@@ -126,7 +126,9 @@ class Predictor(Strategy):
             self._queue = self._ranked()
         while self._queue:
             architecture = self.space.decode(self._queue.pop())
-            if not self.unique or self.code(architecture) not in self._known:
+            known = self.unique and self.code(architecture) in self._known
+            # What is beyond the limits is passed by: often all that is thought best is too large.
+            if not known and self.within(architecture):
                 return architecture
         return self.space.sample(self.rng)
 

@@ -17,7 +17,8 @@ from autonas_keras.spaces import Architecture
 if TYPE_CHECKING:
     from autonas_keras.strategies.base import Strategy
 
-TRIES, MOST = 20, 1_000  # random draws for each architecture of a sample, and in all
+TRIES = 20  # random draws for each architecture of a sample
+REFUSED = 4_000  # of them, so many may be beyond the limits
 
 # What proxies say of architectures, larger is better: shape (architectures,) or (architectures, proxies).
 Scorer = Callable[[Sequence[Architecture]], Any]
@@ -85,13 +86,18 @@ class WarmUp:
     def _drawn(self, strategy: Strategy) -> list[Architecture]:
         """Different random architectures within the limits that are not known."""
         found: dict[str, Architecture] = {}
-        for _ in range(min(TRIES * self.sample, MOST)):
+        refused: set[str] = set()
+        for _ in range(TRIES * self.sample):
+            if len(found) == self.sample or len(refused) == REFUSED:
+                break
             architecture = strategy.space.sample(strategy.rng)
             code = strategy.code(architecture)
-            if code not in found and not strategy.knows(code) and strategy.within(architecture):
+            if code in found or code in refused or strategy.knows(code):
+                continue
+            if strategy.within(architecture):
                 found[code] = architecture
-                if len(found) == self.sample:
-                    break
+            else:
+                refused.add(code)
         return list(found.values())
 
     def get_state(self) -> dict[str, Any]:

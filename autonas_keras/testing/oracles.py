@@ -306,11 +306,11 @@ class StrategyOracleTestCase(OracleTestCase):
 
     def test_what_is_not_accepted_is_not_proposed(self, tmp_path: Path) -> None:
         oracle = self.oracle(tmp_path, declared(SIXTEEN), max_trials=20)
-        oracle.accept = lambda values: values["bit_2"] == 1
+        oracle.excess = lambda values: values["bit_2"] != 1
         found = run(oracle, 20)
         assert len(found) == 8 and all(values["bit_2"] == 1 for values in found)
         oracle = self.oracle(tmp_path / "none", declared(SIXTEEN))
-        oracle.accept = lambda values: False
+        oracle.excess = lambda values: 1.0
         assert run(oracle, 3) == []
 
     def test_unknown_arguments_are_refused(self, tmp_path: Path) -> None:

@@ -128,18 +128,19 @@ def _masks(space: Space, architecture: Architecture) -> Mapping[str, np.ndarray]
 def _lighten(start: Architecture, space: Space, costs: JoinedCosts, limits: Mapping[str, float], strength: Any) -> Any:
     """Take the changes that save most for what they give up, until the limits are met or nothing saves any more."""
     current = start
-    while (excess := _excess(costs.of(current), limits)) > 0:
+    while (beyond := excess(costs.of(current), limits)) > 0:
         value = strength(current)
         options = []
         for other in space.neighbours(current):
-            saved = excess - _excess(costs.of(other), limits)
+            saved = beyond - excess(costs.of(other), limits)
             if saved > 0:
-                options.append((min(saved, excess) / (max(value - strength(other), 0.0) + 1e-6), other))
+                options.append((min(saved, beyond) / (max(value - strength(other), 0.0) + 1e-6), other))
         if not options:
             break
         current = max(options, key=lambda pair: pair[0])[1]
     return current
 
 
-def _excess(costs: Mapping[str, float], limits: Mapping[str, float]) -> float:
+def excess(costs: Mapping[str, float], limits: Mapping[str, float]) -> float:
+    """By how much the limits are passed, as the sum of the shares of each; 0 within them."""
     return sum(max(0.0, costs[name] / limit - 1) for name, limit in limits.items())

@@ -244,7 +244,7 @@ class ProxyTuner(SearchTuner):
         space = self.oracle.get_space()
         known = self.graph.space if self.graph.searched else None
         drawn = oracles.RandomSearch(self.oracle.objective, n, seed=self.seed, space=known, hyperparameters=space)
-        drawn.accept = self._within_limits if self.limits else None
+        drawn.excess, drawn.asks = self._excess if self.limits else None, self.oracle.asks
         found = []
         for number in range(n):
             values = drawn.populate_space(str(number)).get("values")
@@ -260,8 +260,8 @@ class ProxyTuner(SearchTuner):
         """What the full network of hyperparameters costs."""
 
     @abstractmethod
-    def _within_limits(self, values: dict[str, Any]) -> bool:
-        """Whether the full network of hyperparameter values meets the limits."""
+    def _excess(self, values: dict[str, Any]) -> float:
+        """By how much the full network of hyperparameter values passes the limits, 0 within them."""
 
 
 def best_epoch(history: Mapping[str, Sequence[float]], objective: Any) -> dict[str, float]:

@@ -84,7 +84,7 @@ class PublishedTuner(TrialTuner):
         others = [near[place] for place in order if near[place] not in points]
         values = [{**hp.values, **point} for point in [*points, *others]]
         if self.limits:
-            values = [one for one in values if self._within_limits(one)] or [{**hp.values, **self._lightest(points[0])}]
+            values = [one for one in values if self._excess(one) <= 0] or [{**hp.values, **self._lightest(points[0])}]
         self.oracle.proposals = values[: self.oracle.max_trials]
 
     def _lightest(self, point: Architecture) -> Architecture:

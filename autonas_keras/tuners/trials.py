@@ -18,11 +18,11 @@ from keras_tuner.errors import FailedTrialError
 from autonas_keras import oracles
 from autonas_keras.blocks import Graph
 from autonas_keras.blocks.isolation import own_randomness
-from autonas_keras.evaluation import Proxy, meets, model_costs
+from autonas_keras.evaluation import Proxy, model_costs
 from autonas_keras.oracles import distributed
 from autonas_keras.training import Deadline, MedianStopping, ScratchTraining, spent, steps_per_epoch, write_curves
 from autonas_keras.tuners.inheriting import Inheritance
-from autonas_keras.tuners.limits import GraphCosts
+from autonas_keras.tuners.limits import GraphCosts, excess
 from autonas_keras.tuners.network import Plan
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.proxies import ProxyTuner
@@ -32,6 +32,7 @@ from autonas_keras.tuners.story import write_controller
 from autonas_keras.tuners.watching import Estimate, named
 
 LATER = ("proxy", "top_k", "stop_below_median")  # settings that say nothing unless they are set
+COUNTED = 200_000  # architectures whose costs may be counted, without building them, for one proposal
 PATIENCE = 10  # epochs without progress after which a trial ends, as in AutoKeras
 
 
@@ -54,21 +55,28 @@ class TrialTuner(ProxyTuner):
                 f"Expected one objective for stop_below_median, got {len(self.oracle.objective.objectives)}; leave it out."
             )
         if self.limits:
-            self.oracle.accept = self._within_limits
+            self.oracle.excess = self._excess
+            if self._counts(self.oracle.get_space()):
+                self.oracle.asks = COUNTED
         super().on_search_begin()
 
-    def _within_limits(self, values: dict[str, Any]) -> bool:
+    def _excess(self, values: dict[str, Any]) -> float:
         hp = self.oracle.get_space()
         hp.values = {**hp.values, **values}
-        return meets(self._costs(hp), self.limits)
+        return excess(self._costs(hp), self.limits)
 
     def _costs(self, hp: Any) -> dict[str, float]:
         """What the full network of hyperparameters costs."""
-        only_architecture = all(any(e.name.startswith(f"{b.name}/") for b in self.graph.searched) for e in hp.space)
         costs: dict[str, float] = {} if self.costs is None else self.costs.of(self.graph.space.read(hp))
-        if self.costs is None or not only_architecture:
+        if not self._counts(hp):
             costs |= model_costs(self._build_hypermodel(hp))
         return costs
+
+    def _counts(self, hp: Any) -> bool:
+        """Whether costs are counted without building a network: nothing but architectures is searched."""
+        return self.costs is not None and all(
+            any(e.name.startswith(f"{b.name}/") for b in self.graph.searched) for e in hp.space
+        )
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         hp, folder = trial.hyperparameters, Path(self.get_trial_dir(trial.trial_id))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -52,6 +54,22 @@ def test_synflow_is_the_flow_through_absolute_weights_without_normalisation_and_
     assert zero_cost(model, X, proxies=["synflow"])["synflow"] == pytest.approx(np.log(expected), rel=1e-6)
     # Each kernel carries all of the flow (Tanaka et al., section 4).
     assert np.exp(zero_cost(model, X, proxies=["synflow"])["synflow"]) == pytest.approx(3 * float(flow), rel=1e-5)
+
+
+@pytest.mark.parametrize("bounded", [lambda: keras.layers.ReLU(6), lambda: keras.layers.Activation("relu6")])
+def test_synflow_passes_rectifiers_with_an_upper_bound(bounded: Any) -> None:
+    def network(rectifier: Any) -> keras.Model:
+        layers: list[Any] = [keras.Input((8, 8, 3))]
+        for seed in range(3):
+            kernel = keras.initializers.GlorotUniform(seed=seed)
+            layers += [keras.layers.Conv2D(8, 3, kernel_initializer=kernel, use_bias=False), rectifier()]
+        dense = keras.layers.Dense(2, kernel_initializer=keras.initializers.GlorotUniform(seed=9))
+        return keras.Sequential([*layers, keras.layers.GlobalAveragePooling2D(), dense])
+
+    model = network(bounded)
+    found = zero_cost(model, None, proxies=["synflow"])
+    assert found == zero_cost(network(keras.layers.ReLU), None, proxies=["synflow"])
+    assert float(keras.ops.max(model.layers[1](100.0 * np.ones((1, 2, 2, 8))))) == 6
 
 
 def test_synflow_of_a_deep_network_does_not_overflow() -> None:

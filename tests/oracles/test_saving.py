@@ -125,14 +125,33 @@ def test_what_is_not_accepted_is_not_proposed(name: str, tmp_path: Path) -> None
     if name == "given":
         pytest.skip("proposes what it is given")
     oracle = made(name, tmp_path)
-    oracle.accept = lambda values: values["a"] == 2
+    oracle.excess = lambda values: values["a"] != 2
     found = [step(oracle) for _ in range(3)]
     assert all(values is None or values["a"] == 2 for values in found) and found[0] is not None
 
 
+@pytest.mark.parametrize("name", [name for name in MADE if name != "given"])
+def test_what_hardly_any_values_meet_is_found_by_how_far_others_are_from_it(name: str, tmp_path: Path) -> None:
+    hp = keras_tuner.HyperParameters()
+    for i in range(40):
+        hp.Choice(f"c{i}", [0, 1, 2, 3], default=3)
+    oracle = MADE[name](objective="val_loss", seed=0, hyperparameters=hp)
+    oracle.verbose = 0
+    oracle._set_project_dir(str(tmp_path), "project")
+    oracle.excess = lambda values: max(0.0, sum(values[f"c{i}"] for i in range(40)) / 4 - 1)
+    found = []
+    for number in range(3):
+        trial = oracle.create_trial(f"tuner{number}")
+        assert trial.status == "RUNNING"
+        values = trial.hyperparameters.values
+        assert sum(values[f"c{i}"] for i in range(40)) <= 4
+        found.append(str(sorted(values.items())))
+    assert len(set(found)) == 3
+
+
 def test_an_oracle_that_can_accept_nothing_stops(tmp_path: Path) -> None:
     oracle = made("random", tmp_path)
-    oracle.accept = lambda values: False
+    oracle.excess = lambda values: 1.0
     assert step(oracle) is None and not oracle.trials
 
 

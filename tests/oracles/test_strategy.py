@@ -16,7 +16,7 @@ from keras_tuner.errors import FailedTrialError
 
 from autonas_keras import oracles
 from autonas_keras.oracles.failures import UNKNOWN, reason
-from autonas_keras.spaces import CellSpace, JoinedSpace
+from autonas_keras.spaces import CellSpace, Choice, JoinedSpace, Space
 from autonas_keras.strategies.mutation import cell_parts
 from autonas_keras.testing.oracles import CONDITIONAL, SIXTEEN, declared, end, run, worth
 
@@ -143,8 +143,20 @@ def test_limits_that_nothing_meets_are_told_and_let_the_lock_go(tmp_path: Path) 
 
 def test_what_is_accepted_and_the_limits_are_obeyed_together(tmp_path: Path) -> None:
     oracle = evolution(tmp_path, declared(SIXTEEN), limits={"ones": 1}, costs=lambda a: {"ones": sum(a.values())})
-    oracle.accept = lambda values: values["bit_0"] == 0
+    oracle.excess = lambda values: values["bit_0"] != 0
     assert sorted(sum(values.values()) for values in run(oracle, 20)) == [0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("oracle_class", [oracles.RandomSearch, oracles.RegularizedEvolution, oracles.LocalSearch])
+def test_all_that_is_accepted_of_a_small_space_is_found(oracle_class: Any, tmp_path: Path) -> None:
+    space = Space(tuple(Choice(f"c{i}", tuple(range(5))) for i in range(6)))  # 15,625, as NAS-Bench-201
+    oracle = oracle_class(SCORE, 40, hyperparameters=declared(space), seed=0)
+    oracle._set_project_dir(str(tmp_path), "search")
+    wanted = {tuple(row) for row in np.random.default_rng(0).integers(0, 5, (13, 6)).tolist()}
+    oracle.excess = lambda values: tuple(values[f"c{i}"] for i in range(6)) not in wanted
+    oracle.asks = 20_000
+    found = run(oracle, 40)
+    assert {tuple(values.values()) for values in found} == wanted and len(found) == 13
 
 
 # Several objectives

@@ -12,6 +12,7 @@ from autonas_keras.spaces import Architecture, CellSpace, Choice, Space
 from autonas_keras.strategies.base import Strategy
 from autonas_keras.strategies.predictor import Predictor
 from autonas_keras.strategies.random import RandomSearch
+from autonas_keras.testing.spaces import LARGE
 from autonas_keras.testing.strategies import StrategyTestCase
 
 FLAT = Space(tuple(Choice(f"layer_{i}", ("a", "b", "c")) for i in range(8)))  # 6,561 points
@@ -251,3 +252,25 @@ import autonas_keras.strategies.predictor
 assert "sklearn" not in sys.modules and "keras" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_within_tight_limits_the_model_chooses_and_no_walk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def size(architecture: Architecture) -> float:
+        return float(sum(map(int, architecture.values())))
+
+    strategy = Predictor(LARGE, initial=10, limits={"sum": 30}, costs=lambda a: {"sum": size(a)}, seed=0)
+    walks: list[int] = []
+    climbed = strategy._climbed
+    monkeypatch.setattr(strategy, "_climbed", lambda refused: walks.append(1) or climbed(refused))
+    for _ in range(10):
+        drawn = strategy.propose()
+        assert drawn is not None
+        strategy.observe(drawn, size(drawn))  # larger is better: all that the model wants is beyond the limit
+    walks.clear()
+    found = []
+    for _ in range(10):
+        architecture = strategy.propose()
+        assert architecture is not None
+        found.append(size(architecture))
+        strategy.observe(architecture, found[-1])
+    assert not walks and max(found) <= 30 and np.mean(found) > 28

@@ -65,6 +65,17 @@ def test_the_first_proposals_are_the_best_of_a_sample(kind: type[Strategy]) -> N
     assert None not in found and len(set(found)) == 6
 
 
+@pytest.mark.parametrize(("sample", "most"), [(3_000, 60), (250, 33)])
+def test_a_sample_is_as_large_as_asked_within_limits_too(sample: int, most: int) -> None:
+    asked = Asked()
+    strategy = RandomSearch(
+        LARGE, seed=0, scorer=asked, warmup=50, warmup_sample=sample, limits={"sum": most},
+        costs=lambda a: {"sum": sum(map(int, a.values()))},
+    )  # fmt: skip
+    assert strategy.propose() is not None
+    assert len(asked.seen) == sample  # of 250 the limit refuses nine of ten draws
+
+
 def test_a_warm_up_keeps_the_limits_and_goes_on_from_its_state() -> None:
     def costs(architecture: Any) -> dict[str, float]:
         return {"sum": float(sum(map(int, architecture.values()))) + 1}
