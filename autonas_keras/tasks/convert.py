@@ -12,7 +12,6 @@ from autokeras import nodes
 from autokeras.blocks import heads
 
 from autonas_keras.tasks.data import as_images, as_numbers, as_parts, by_name, check_lengths, split_indices
-from autonas_keras.tasks.encoders import Encoder
 from autonas_keras.tasks.sources import as_array, from_dataset, is_dataset
 from autonas_keras.tasks.targets import Labels, Numbers, find_labels, find_numbers, target_from_config
 
@@ -54,7 +53,7 @@ def training_data(model: Any, x: Any, y: Any, validation_split: float, validatio
     """
     if x is None:
         raise ValueError("Expected x, got None; pass the inputs to learn from.")
-    x, y = pair(x, y, "x")
+    x, y = pair(model, x, y, "x")
     heads_named = [head.name for head in model._heads]
     y = by_name(y, heads_named, "y")
     samples = read_inputs(model, x, "x", None)
@@ -71,7 +70,7 @@ def training_data(model: Any, x: Any, y: Any, validation_split: float, validatio
         arrays = encode_inputs(model, samples, "x")
         train, validation = (tree.map_structure(lambda a, i=index: a[i], (arrays, encodings)) for index in rows)
         return TrainingData(train[0], train[1], validation, targets)
-    x_val, y_val = _validation_pair(validation_data)
+    x_val, y_val = _validation_pair(model, validation_data)
     _fit_encoders(model, samples, "x", None)
     arrays = encode_inputs(model, samples, "x")
     shapes = [array.shape[1:] for array in tree.flatten(arrays)]
@@ -81,7 +80,7 @@ def training_data(model: Any, x: Any, y: Any, validation_split: float, validatio
     return TrainingData(arrays, encodings, (x_val, y_val), targets)
 
 
-def pair(x: Any, y: Any, name: str) -> tuple[Any, Any]:
+def pair(model: Any, x: Any, y: Any, name: str) -> tuple[Any, Any]:
     """x and y, also out of a dataset that holds both.
 
     Raises:
@@ -90,7 +89,7 @@ def pair(x: Any, y: Any, name: str) -> tuple[Any, Any]:
     if is_dataset(x):
         if y is not None:
             raise ValueError(f"Expected y in the dataset {name}, got a dataset and y; leave y out.")
-        return from_dataset(x, name)
+        return _from_pairs(model, x, name)
     if y is None:
         raise ValueError("Expected y, got None; pass the targets, or a tf.data.Dataset of (x, y) as x.")
     return x, y
@@ -118,7 +117,7 @@ def read_inputs(model: Any, x: Any, name: str, shapes: Sequence[tuple[int, ...]]
         shapes: Shapes of a sample that were trained on, None for the training data itself.
     """
     if is_dataset(x):
-        x = _only_inputs(x, name, model.encoders)
+        x = _only_inputs(model, x, name)
     x = by_name(x, [node.name for node in model.inputs], name)
     # A dictionary for the only input is one of columns, if the input is encoded.
     parts = [x] if len(model.inputs) == 1 and model.encoders[0] else as_parts(x, len(model.inputs), name)
@@ -214,9 +213,9 @@ def _classes(targets: Sequence[Any], given: Sequence[Any], names: Sequence[str])
     return None
 
 
-def _validation_pair(data: Any) -> tuple[Any, Any]:
+def _validation_pair(model: Any, data: Any) -> tuple[Any, Any]:
     if is_dataset(data):
-        return from_dataset(data, "validation_data")
+        return _from_pairs(model, data, "validation_data")
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise ValueError(
             f"Expected validation_data as (x, y) or a tf.data.Dataset of them, got {type(data).__name__}"
@@ -225,18 +224,47 @@ def _validation_pair(data: Any) -> tuple[Any, Any]:
     return data[0], data[1]
 
 
-def _only_inputs(dataset: Any, name: str, encoders: Sequence[Encoder | None]) -> Any:
+def _from_pairs(model: Any, dataset: Any, name: str) -> tuple[Any, Any]:
+    """x and y of a dataset of (x, y)."""
+    spec = dataset.element_spec
+    return from_dataset(dataset, name, _batched(model, spec[0]) if isinstance(spec, tuple) and spec else None)
+
+
+def _only_inputs(model: Any, dataset: Any, name: str) -> Any:
     """x of a dataset of x, or of (x, y)."""
     spec = dataset.element_spec
-    if not (isinstance(spec, tuple) and len(spec) == 2):
-        # A target that is a scalar or a batch of them tells whether samples come in batches.
-        ranks = [part.shape.rank for part in tree.flatten(spec)]
-        if encoders[0] is not None and len(encoders) == 1:
-            batched = max(ranks) > (0 if isinstance(spec, Mapping) else encoders[0].sample_rank)
-        else:
-            batched = max(ranks) == 4
-        dataset = dataset.map(lambda x: (x, _first(tree.flatten(x)[0]) if batched else 0))
-    return from_dataset(dataset, name)[0]
+    if isinstance(spec, tuple) and len(spec) == 2 and (len(model.inputs) != 2 or _holds_all(model, spec[0])):
+        return _from_pairs(model, dataset, name)[0]
+    batched = _batched(model, spec)
+    if batched is None:
+        shapes = [part.shape for part in tree.flatten(spec)]
+        batched = max(shape.rank for shape in shapes) == 4 or any(shape.rank and shape[0] is None for shape in shapes)
+
+    def with_target(*x: Any) -> tuple[Any, Any]:
+        return x if len(x) > 1 else x[0], _first(tree.flatten(x)[0]) if batched else 0
+
+    return from_dataset(dataset.map(with_target), name, batched)[0]
+
+
+def _holds_all(model: Any, spec: Any) -> bool:
+    """Whether what a dataset holds are all of several inputs, and not one of them."""
+    if isinstance(spec, Mapping):
+        return set(spec) == {node.name for node in model.inputs}
+    return isinstance(spec, (tuple, list)) and len(spec) == len(model.inputs)
+
+
+def _batched(model: Any, spec: Any) -> bool | None:
+    """Whether what a dataset holds for x are batches, told by an input whose samples have known axes; None without."""
+    for i, (node, encoder) in enumerate(zip(model.inputs, model.encoders, strict=True)):
+        part = spec
+        if len(model.inputs) > 1 and isinstance(spec, Mapping):
+            part = spec.get(node.name)
+        elif len(model.inputs) > 1:
+            part = spec[i] if _holds_all(model, spec) else None
+        if encoder is not None and part is not None:
+            rank = max(one.shape.rank or 0 for one in tree.flatten(part))
+            return rank > (0 if isinstance(part, Mapping) else encoder.sample_rank)
+    return None
 
 
 def _first(tensor: Any) -> Any:

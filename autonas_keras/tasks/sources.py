@@ -85,8 +85,13 @@ def is_dataset(data: Any) -> bool:
     )
 
 
-def from_dataset(dataset: Any, name: str) -> tuple[Any, Any]:
+def from_dataset(dataset: Any, name: str, batched: bool | None = None) -> tuple[Any, Any]:
     """x and y, each an array or a tuple or dictionary of arrays, of a tf.data.Dataset of (x, y), batched or not.
+
+    Args:
+        dataset: The dataset.
+        name: How an error calls it.
+        batched: Whether its elements are batches; None tells it by their shapes.
 
     Raises:
         ValueError: When it is infinite or empty, does not yield (x, y), or its entries have different shapes.
@@ -99,7 +104,8 @@ def from_dataset(dataset: Any, name: str) -> tuple[Any, Any]:
         raise ValueError(f"Expected {name} to be a dataset of (x, y), got elements of {got}; map it to pairs.")
     if int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY:
         raise ValueError(f"Expected {name} to be a finite dataset, got an infinite one; use take() or drop repeat().")
-    batched = _is_batched(tf.nest.flatten(spec[0]), tf.nest.flatten(spec[1]))
+    if batched is None:
+        batched = _is_batched(tf.nest.flatten(spec[0]), tf.nest.flatten(spec[1]))
     rows: list[list[np.ndarray]] = []
     for element in dataset.as_numpy_iterator():
         parts = tf.nest.flatten(element)
@@ -122,22 +128,27 @@ def from_dataset(dataset: Any, name: str) -> tuple[Any, Any]:
 
 
 def _like(spec: Any, columns: Sequence[Any]) -> Any:
-    """Columns as the elements of a dataset hold them: one, several, or by name."""
-    if isinstance(spec, Mapping) and all(hasattr(part, "shape") for part in spec.values()):
-        return dict(zip(sorted(spec), columns, strict=True))
-    return columns[0] if len(columns) == 1 else tuple(columns)
+    """Columns as the elements of a dataset hold them: one, several, by name, or some of them within others."""
+    import tensorflow as tf
+
+    if len(columns) == 1 and not isinstance(spec, Mapping):
+        return columns[0]
+    return tf.nest.pack_sequence_as(spec, columns)
 
 
 def _is_batched(x: Sequence[Any], y: Sequence[Any]) -> bool:
     """Whether the elements of a dataset are batches, told by their shapes."""
-    ranks = [part.shape.rank for part in y]
-    if any(rank == 0 for rank in ranks):
+    if any(part.shape.rank == 0 for part in (*x, *y)):
         return False
     first = max(x, key=lambda part: part.shape.rank or 0).shape
-    if first.rank != 3:
-        return bool(first.rank == 4 or (first.rank or 0) < 3)
-    # (28, 28, 1) is an image, (None, 28, 28) a batch of grey ones.
-    return first[0] is None or first[-1] not in (1, 3, 4)
+    if first.rank == 3:
+        # (28, 28, 1) is an image, (None, 28, 28) a batch of grey ones.
+        return first[0] is None or first[-1] not in (1, 3, 4)
+    if first.rank is None or first.rank > 3:
+        return bool(first.rank == 4)
+    # Samples of a batch are as many in x as in y, or their number is not known.
+    counts = {part.shape[0] for part in (*x, *y) if part.shape.rank}
+    return None in counts or len(counts) == 1
 
 
 def _decode_bytes(column: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -251,6 +253,48 @@ def test_one_hot_targets_of_an_unbatched_dataset() -> None:
     x, y = images(shape=(8, 8, 3)), np.eye(8)[:6]
     found_x, found_y = sources.from_dataset(tf.data.Dataset.from_tensor_slices((x, y)), "x")
     assert found_x.shape == x.shape and found_y.shape == y.shape
+
+
+@pytest.mark.parametrize("batch", [None, 4])
+def test_plain_vectors_of_a_dataset_stay_vectors(batch: int | None) -> None:
+    import tensorflow as tf
+
+    x, y = np.arange(42.0).reshape(6, 7), np.arange(12).reshape(6, 2)
+    dataset = tf.data.Dataset.from_tensor_slices((x, y))
+    found_x, found_y = sources.from_dataset(dataset.batch(batch) if batch else dataset, "x")
+    np.testing.assert_array_equal(found_x, x)
+    np.testing.assert_array_equal(found_y, y)
+
+
+TABLE, TEXTS = np.arange(18.0).reshape(6, 3), np.array(list("abcdef"))
+COLUMNS = {name: TABLE[:, i] for i, name in enumerate("abc")}
+
+
+@pytest.mark.parametrize("batch", [None, 2, 4])
+@pytest.mark.parametrize(
+    "target", [lambda y: y, lambda y: y[:, None], lambda y: np.eye(3)[y], lambda y: (y, y[:, None])]
+)
+@pytest.mark.parametrize("x", [TABLE, COLUMNS, TEXTS, (TEXTS, COLUMNS), (TEXTS, TABLE)])
+def test_samples_of_tables_and_texts_are_told_from_batches(x: Any, target: Any, batch: int | None) -> None:
+    import tensorflow as tf
+
+    from autonas_keras import blocks
+    from autonas_keras.tasks import AutoModel, convert
+
+    parts = x if isinstance(x, tuple) else (x,)
+    inputs = [blocks.TextInput() if part is TEXTS else blocks.StructuredDataInput() for part in parts]
+    taken = [(blocks.TextBlock if part is TEXTS else blocks.StructuredDataBlock)() for part in parts]
+    merged = [block(entry) for block, entry in zip(taken, inputs, strict=True)]
+    y = target(np.arange(6) % 3)
+    heads = 2 if isinstance(y, tuple) else 1
+    joined = blocks.Merge()(merged) if len(merged) > 1 else merged[0]
+    model = AutoModel(inputs, [blocks.ClassificationHead()(joined) for _ in range(heads)], tuner="random")
+    dataset = tf.data.Dataset.from_tensor_slices((x, y))
+    dataset = dataset.batch(batch) if batch else dataset
+    found_x, found_y = convert.pair(model, dataset, None, "x")
+    tf.nest.map_structure(np.testing.assert_array_equal, (found_x, found_y), (x, y))
+    alone = convert.read_inputs(model, dataset.map(lambda x, y: x), "x", None)
+    assert [len(next(iter(part.values())) if isinstance(part, dict) else part) for part in alone] == [6] * len(parts)
 
 
 def test_datasets_that_cannot_be_used_are_refused() -> None:
