@@ -26,11 +26,12 @@ from autokeras import (
 from autonas_keras.blocks.by_space import DEFAULTS, default_block, searched_block
 from autonas_keras.blocks.cell import CellBlock
 from autonas_keras.blocks.chain import ChainBlock
-from autonas_keras.blocks.class_weights import balanced
+from autonas_keras.blocks.class_weights import balanced, check_per_sample
 from autonas_keras.blocks.graph import Graph, alone
 from autonas_keras.blocks.heads import ClassificationHead, RegressionHead
 from autonas_keras.blocks.macro import MacroBlock
 from autonas_keras.blocks.mobile import MobileBlock
+from autonas_keras.blocks.own_objects import own_objects
 from autonas_keras.blocks.recipe import IMAGES, TABLES, TEXTS, Recipe
 from autonas_keras.blocks.searched import Network, SearchedBlock
 from autonas_keras.blocks.sentence import RecurrentBlock, SentenceBlock
@@ -76,6 +77,8 @@ __all__ = [
     "XceptionBlock",
     "alone",
     "balanced",
+    "check_per_sample",
+    "own_objects",
     "default_block",
     "searched_block",
 ]

@@ -32,10 +32,29 @@ class ClassWeighted(keras.losses.Loss):
         values = (
             self.loss.call(y_true, y_pred) if isinstance(self.loss, keras.losses.Loss) else self.loss(y_true, y_pred)
         )
+        if len(values.shape) == 0:
+            raise ValueError(
+                f"Expected a loss that gives a number for each sample with class_weight, got one number for all from "
+                f"{getattr(self.loss, '__name__', self.loss)!r}; take no mean over the samples in it."
+            )
         true = keras.ops.cast(y_true, values.dtype)
         if true.shape[-1] == 1:
             true = keras.ops.concatenate([1 - true, true], axis=-1)
         return values * keras.ops.matmul(true, np.array(self.weights, "float32"))
+
+
+def check_per_sample(loss: Any, encoded: np.ndarray) -> None:
+    """Refuse a loss that cannot be weighted.
+
+    Args:
+        loss: Keras loss.
+        encoded: Targets as the network learns them, some samples.
+
+    Raises:
+        ValueError: When it gives one number for all samples.
+    """
+    some = np.asarray(encoded[:2], "float32")
+    ClassWeighted(loss, [1.0] * max(2, some.shape[-1])).call(some, np.full(some.shape, 0.5, "float32"))
 
 
 def balanced(counts: Sequence[int]) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import keras
@@ -19,6 +19,7 @@ from autokeras.utils.utils import to_snake_case
 from autonas_keras.blocks.class_weights import ClassWeighted
 from autonas_keras.blocks.heads import RegressionHead
 from autonas_keras.blocks.isolation import fresh_names
+from autonas_keras.blocks.own_objects import own_objects
 from autonas_keras.blocks.recipe import IMAGES, Recipe
 from autonas_keras.blocks.searched import Network, SearchedBlock
 from autonas_keras.files import write_atomically
@@ -171,7 +172,8 @@ class Graph(graph_module.Graph):
         def fresh(metric: Any) -> Any:
             return type(metric).from_config(metric.get_config()) if isinstance(metric, keras.metrics.Metric) else metric
 
-        return {name: [fresh(metric) for metric in metrics] for name, metrics in super()._get_metrics().items()}
+        with self.own_objects():
+            return {name: [fresh(metric) for metric in metrics] for name, metrics in super()._get_metrics().items()}
 
     def compile_arguments(self, training: bool = True) -> dict[str, Any]:
         """Losses and metrics by head, with the weights that bring losses to one scale while training."""
@@ -183,6 +185,10 @@ class Graph(graph_module.Graph):
         if training and any(isinstance(head, RegressionHead) for head in heads):
             arguments["loss_weights"] = {head.name: getattr(head, "loss_weight", 1.0) for head in heads}
         return arguments
+
+    def own_objects(self) -> AbstractContextManager[Any]:
+        """While a network is loaded, or compiled from its configuration: Keras finds the user's losses and metrics."""
+        return keras.saving.custom_object_scope(own_objects([node.in_blocks[0] for node in self.outputs]))
 
     # Files
 

@@ -10,6 +10,43 @@ import tree
 from autokeras.blocks import heads
 from autokeras.blocks.reduction import SpatialReduction
 
+from autonas_keras.spaces import close_names
+
+SHORT = ("accuracy", "acc", "crossentropy", "ce")  # which Keras reads by the shape of the outputs
+
+
+def _read_loss(loss: Any) -> Any:
+    """A loss as it was given, if Keras knows it.
+
+    Raises:
+        ValueError: When it is a name that Keras does not know (close names are given).
+    """
+    return _known("loss", loss, keras.losses)
+
+
+def _read_metrics(metrics: Any) -> list[Any] | None:
+    """Metrics as a list, also of one alone; None for none given.
+
+    Raises:
+        ValueError: When one is a name that Keras does not know (close names are given).
+    """
+    if metrics is None:
+        return None
+    given = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
+    return [_known("metric", metric, keras.metrics) for metric in given]
+
+
+def _known(what: str, part: Any, module: Any) -> Any:
+    if isinstance(part, str) and part not in SHORT:
+        try:
+            module.get(part)
+        except (TypeError, ValueError):
+            names = [*SHORT, *(name for name in dir(module) if name.islower())]
+            raise ValueError(
+                f"Expected a {what} that Keras knows, got {part!r}{close_names(part.lower(), names)}."
+            ) from None
+    return part
+
 
 def _pooled(inputs: Any) -> Any:
     x = tree.flatten(inputs)[0]
@@ -45,6 +82,7 @@ class ClassificationHead(heads.ClassificationHead):
         dropout: float | None = 0.0,
         **kwargs: Any,
     ) -> None:
+        loss, metrics = _read_loss(loss), _read_metrics(metrics)
         # AutoKeras replaces the loss when it has seen the data; a wish of the user is kept.
         self._wish = loss
         if metrics is None and multi_label:
@@ -86,7 +124,7 @@ class RegressionHead(heads.RegressionHead):
         dropout: float | None = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(output_dim, loss, metrics, dropout, **kwargs)
+        super().__init__(output_dim, _read_loss(loss), _read_metrics(metrics), dropout, **kwargs)
         self.mean: tuple[float, ...] = (0.0,)
         self.scale: tuple[float, ...] = (1.0,)
 
@@ -97,7 +135,8 @@ class RegressionHead(heads.RegressionHead):
     @property
     def loss_weight(self) -> float:
         """What makes a squared error about one at the start, whatever the units."""
-        squared = self.loss in ("mse", "mean_squared_error") or isinstance(self.loss, keras.losses.MeanSquaredError)
+        named = keras.losses.get(self.loss)
+        squared = named is keras.losses.mean_squared_error or isinstance(named, keras.losses.MeanSquaredError)
         size = sum(scale**2 for scale in self.scale) / len(self.scale)
         return 1.0 / size if squared else 1.0 / size**0.5
 

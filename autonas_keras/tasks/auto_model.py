@@ -17,16 +17,16 @@ from autokeras.engine.head import Head
 from autokeras.engine.node import Node
 from autokeras.engine.tuner import AutoTuner
 
-from autonas_keras.blocks import DEFAULTS, Graph, Merge, RegressionHead, default_block, searched_block
+from autonas_keras.blocks import DEFAULTS, Graph, Merge, RegressionHead, check_per_sample, default_block, searched_block
 from autonas_keras.evaluation import LatencyTable, check_limits
 from autonas_keras.oracles import distributed
 from autonas_keras.spaces import Space
 from autonas_keras.tasks import convert
-from autonas_keras.tasks.data import check_batch_size, fingerprint
+from autonas_keras.tasks.data import check_batch_size, check_callbacks, fingerprint
 from autonas_keras.tasks.encoders import encoders_code, save_encoders
 from autonas_keras.tasks.encoding import find_encoders
-from autonas_keras.tasks.facts import check_objective, graph_facts
-from autonas_keras.tasks.objectives import directed, suit_classes
+from autonas_keras.tasks.facts import check_objective, graph_facts, objective_fact
+from autonas_keras.tasks.objectives import check_encoding, directed, suit_classes
 from autonas_keras.tasks.proxy_check import ProxyCheck
 from autonas_keras.tasks.results import Results
 from autonas_keras.tasks.targets import Labels, Numbers, class_weights
@@ -166,7 +166,7 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
             "tuner": method.facts(),
             "graph": graph_facts(graph),
             "limits": self.limits,
-            "objective": objective if isinstance(objective, str) else repr(objective),
+            "objective": objective_fact(objective),
             "seed": self.seed,
             "warm_start": self._warm_start,
         }
@@ -280,6 +280,7 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
             TypeError: When the data is of a type that is not known.
         """
         start = time.monotonic()
+        callbacks = check_callbacks(callbacks)
         check_batch_size(batch_size)
         if epochs is not None:
             check_batch_size(epochs, "epochs")
@@ -340,6 +341,8 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
         self._set_features()
         self._heads[0].class_weights = class_weights(data.targets, data.y, class_weight)
         self._analyze_data((data.x, data.y))
+        if self._heads[0].class_weights is not None:
+            check_per_sample(self._heads[0].loss, data.y if len(self._heads) == 1 else data.y[0])
         self._build_hyper_pipeline()
         return data
 
@@ -348,6 +351,7 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
             if isinstance(head, RegressionHead) and isinstance(target, Numbers):
                 head.set_units(target.mean, target.scale)
             elif isinstance(target, Labels):
+                check_encoding(head, target.form == "multi_label", target.binary)
                 suit_classes(head, 0 if target.form == "multi_label" else len(target.classes))
 
     def _set_features(self) -> None:

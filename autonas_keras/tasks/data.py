@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 from autonas_keras.tasks.sources import as_array, type_name
@@ -159,6 +160,21 @@ def check_batch_size(batch_size: Any, name: str = "batch_size") -> int:
     if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
         raise ValueError(f"Expected {name} to be a positive integer, got {batch_size!r}.")
     return int(batch_size)
+
+
+def check_callbacks(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """The callbacks as a list, also of one alone.
+
+    Raises:
+        TypeError: When something else is among them.
+    """
+    found = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else callbacks or []
+    for callback in found if isinstance(found, (list, tuple)) else [found]:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise TypeError(
+                f"Expected callbacks to be a list of keras.callbacks.Callback, got {callback!r} among them."
+            )
+    return list(found)
 
 
 def split_indices(

@@ -34,6 +34,13 @@ def check_objective(objective: Any, heads: Sequence[Any]) -> None:
             raise ValueError(f"Expected an objective that the heads report, got {name!r}{hint}.")
 
 
+def objective_fact(objective: Any) -> str:
+    """An objective as text, the same for the same one in every process."""
+    if isinstance(objective, list):
+        return repr([one if isinstance(one, str) else str(one) for one in objective])
+    return str(objective)
+
+
 def _name(part: Any) -> str | None:
     return part if part is None or isinstance(part, str) else getattr(part, "name", None) or type(part).__name__
 

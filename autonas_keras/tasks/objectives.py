@@ -79,6 +79,29 @@ def suit_classes(head: Any, exclusive: int) -> None:
         asked.threshold = None if exclusive > 2 else 0.5
 
 
+def check_encoding(head: Any, multi_label: bool, binary: bool) -> None:
+    """Refuse losses and metrics of Keras that are for classes encoded in another way than here.
+
+    Args:
+        head: A classification head.
+        multi_label: Whether its targets are zeros and ones for several labels.
+        binary: Whether they are zeros and ones for two classes; others are one-hot.
+
+    Raises:
+        ValueError: When one is sparse, or for one-hot classes where there is one output.
+    """
+    for what, part in (("loss", head.loss), *(("metric", metric) for metric in head.metrics or ())):
+        own = not isinstance(part, str) and not getattr(part, "__module__", "").startswith("keras.")
+        name = part if isinstance(part, str) else getattr(part, "__name__", type(part).__name__)
+        plain = "" if part is None or own else name.lower().replace("_", "")
+        encoded = "zeros and ones" if binary or multi_label else "one-hot"
+        if plain.startswith("sparse") or (binary and plain.startswith(("categorical", "topkcategorical"))):
+            raise ValueError(
+                f"Expected a {what} for classes encoded as {encoded}, as they are here whatever the labels, got {name!r}; "
+                "leave it out for the one that suits."
+            )
+
+
 def metrics_of(head: Any) -> dict[str, Callable[[], keras.metrics.Metric]]:
     """The metrics that a head can report because the objective names them."""
     return OF_CLASSES if isinstance(head, host.ClassificationHead) else OF_NUMBERS

@@ -9,6 +9,7 @@ import keras
 import tree
 from autokeras.engine.tuner import AutoTuner
 
+from autonas_keras.blocks import own_objects
 from autonas_keras.tasks import convert
 from autonas_keras.tasks.data import by_name, check_batch_size
 from autonas_keras.tasks.encoders import Encoder, load_encoders, with_preprocessing
@@ -109,7 +110,8 @@ class Prediction:
         if not any(self.encoders):
             return network
         self._known()
-        return with_preprocessing(network, self.encoders)
+        with keras.saving.custom_object_scope(own_objects(self._heads)):
+            return with_preprocessing(network, self.encoders)
 
     def _set_features(self) -> None:
         raise NotImplementedError

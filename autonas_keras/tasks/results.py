@@ -87,8 +87,6 @@ class Results(Prediction):
         checked = check_limits(limits)
         found = self._shared_tuner().specialize(checked, verbose)
         model = self._taking_raw(found.model)
-        if model is not found.model:
-            model.compile_from_config(found.model.get_compile_config())
         self.specialized = replace(found, model=model)
         return model
 

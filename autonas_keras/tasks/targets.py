@@ -213,9 +213,9 @@ def class_weights(targets: Sequence[Any], encoded: Any, wish: str | Mapping[Any,
         raise ValueError(
             "Expected class_weight for one head that tells classes apart, got other targets; leave it out."
         )
+    if wish != "balanced" and not isinstance(wish, Mapping):
+        raise ValueError(f'Expected class_weight to be "balanced" or a dictionary of weights by label, got {wish!r}.')
     if isinstance(wish, str):
-        if wish != "balanced":
-            raise ValueError(f'Expected class_weight to be "balanced" or weights by label, got {wish!r}.')
         ones = encoded.sum(axis=0).round().astype(int).tolist()
         return balanced([len(encoded) - ones[0], ones[0]] if labels.binary else ones)
     known = {label: place for place, label in enumerate(labels.classes)}

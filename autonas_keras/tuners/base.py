@@ -326,7 +326,8 @@ class SearchTuner(Timed, Processes, Board, AutoTuner):
             return None
         history, record = keras.callbacks.History(), json.loads(self._file(ONLY_HISTORY).read_text())
         history.epoch, history.history = record["epoch"], record["history"]
-        return keras.saving.load_model(self._file(ONLY)), history
+        with self.graph.own_objects():
+            return keras.saving.load_model(self._file(ONLY)), history
 
     def _trained(self, data: Any, plan: Plan) -> tuple[keras.Model, keras.callbacks.History]:
         """The final network, compiled, and the history of its training."""
@@ -370,7 +371,8 @@ class SearchTuner(Timed, Processes, Board, AutoTuner):
         if not self._finished:
             raise ValueError("Expected a finished search, got one that is not; call fit first, or again to go on.")
         if self._model is None:
-            self._model = keras.saving.load_model(self.best_model_path)
+            with self.graph.own_objects():
+                self._model = keras.saving.load_model(self.best_model_path)
         return self._model
 
     def get_best_models(self, num_models: int = 1) -> list[keras.Model]:

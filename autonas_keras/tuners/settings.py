@@ -91,6 +91,19 @@ class Method:
         return found if found != Augment() else None
 
 
+# Arguments that people look for where settings are.
+FIT = (
+    "batch_size",
+    "callbacks",
+    "class_weight",
+    "epochs",
+    "time_limit",
+    "validation_data",
+    "validation_split",
+    "verbose",
+)
+
+
 def changed(method: Method, settings: dict[str, Any]) -> Method:
     """The method with other settings.
 
@@ -99,6 +112,8 @@ def changed(method: Method, settings: dict[str, Any]) -> Method:
     """
     known = [entry.name for entry in fields(method)]
     for name in settings:
+        if name in FIT:
+            raise TypeError(f"Expected settings of tuner {method.name!r}, got {name!r}, which is an argument of fit.")
         if name not in known:
             raise TypeError(f"Expected settings of tuner {method.name!r}, got {name!r}{close_names(name, known)}.")
     return replace(method, **settings)

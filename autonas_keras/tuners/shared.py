@@ -206,7 +206,8 @@ class SharedTuner(SupernetTuner):
         finally:
             shared.save()
         model = shared.network(best)
-        model.compile_from_config(trained.get_compile_config())
+        with self.graph.own_objects():
+            model.compile_from_config(trained.get_compile_config())
         return Specialized(model, self.result_of(best), shared.costs.of(best), shared.score(best), dict(limits))
 
     def result_of(self, point: Architecture) -> Architecture:

@@ -107,3 +107,10 @@ def test_several_objectives_are_one_sum_as_in_keras_tuner(tmp_path: Path, tuner:
         options = {"objective": both, "directory": tmp_path / "b", "stop_below_median": True}
         clf = ImageClassifier(tuner="random", space=ONE_CELL, **options)
         clf.fit(x, y, epochs=1, verbose=0)
+
+
+def test_a_squared_error_is_brought_to_one_whatever_it_is_given_as() -> None:
+    for loss in ("mse", "MeanSquaredError", keras.losses.mean_squared_error, keras.losses.MeanSquaredError()):
+        head = RegressionHead(loss=loss, metrics="mae")
+        head.set_units([0.0], [1000.0])
+        assert head.loss_weight == pytest.approx(1e-6) and head.metrics == ["mae"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import keras_tuner
 import numpy as np
 import pandas as pd
 import pytest
@@ -170,3 +171,73 @@ def test_a_thousand_classes_and_validation_on_one_row(tmp_path: Path) -> None:
     model = classifier(tmp_path)
     model.fit(x, np.arange(2000) // 2, epochs=1, validation_data=(x[:1], [0]), verbose=0)
     assert model.predict(x[:3], verbose=0).shape == (3,)
+
+
+def agreement(true: Any, predicted: Any) -> Any:
+    return keras.ops.mean(keras.ops.cast(keras.ops.equal(true, keras.ops.round(predicted)), "float32"), axis=-1)
+
+
+def squares(true: Any, predicted: Any) -> Any:
+    return keras.ops.mean(keras.ops.square(true - predicted), axis=-1)
+
+
+def test_losses_and_metrics_of_the_user_are_known_after_a_reload(tmp_path: Path) -> None:
+    """So is an objective with its direction, which stands in the folder as the same text every time."""
+    data = people()
+    settings: dict[str, Any] = {
+        "loss": squares,
+        "metrics": [agreement, keras.metrics.MeanMetricWrapper(agreement, name="again")],
+        "objective": keras_tuner.Objective("val_agreement", "max"),
+    }
+    first = classifier(tmp_path, **settings)
+    first.fit(data[["age", "paid"]], data["says"], epochs=1, verbose=0)
+    assert first.export_model().compiled
+    again = classifier(tmp_path, **settings)
+    found = again.evaluate(data[["age", "paid"]], data["says"], verbose=0, return_dict=True)
+    assert found["agreement"] == pytest.approx(found["again"], abs=1e-6)
+    assert again.export_model().compiled
+    other = {**settings, "objective": keras_tuner.Objective("val_agreement", "min")}
+    with pytest.raises(ValueError, match="direction"):
+        classifier(tmp_path, **other)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"loss": "mcrossentropy"}, "a loss that Keras knows, got 'mcrossentropy'; did you mean '.*crossentropy'"),
+        ({"metrics": ["acuracy"]}, "a metric that Keras knows, got 'acuracy'; did you mean 'accuracy'"),
+        ({"loss": "categorical_crossentropy"}, "a loss for classes encoded as zeros and ones"),
+        ({"loss": keras.losses.SparseCategoricalCrossentropy()}, "got 'SparseCategoricalCrossentropy'; leave it out"),
+        ({"metrics": ["accuracy", "categorical_accuracy"]}, "a metric for classes encoded as zeros and ones"),
+        ({"metrics": keras.metrics.SparseTopKCategoricalAccuracy()}, "got 'SparseTopKCategoricalAccuracy'"),
+    ],
+)
+def test_losses_and_metrics_that_cannot_be_are_refused_before_the_search(
+    settings: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    data = people()
+    with pytest.raises(ValueError, match=words):
+        classifier(tmp_path, **settings).fit(data[["age", "paid"]], data["says"], epochs=1, verbose=0)
+    assert not list(tmp_path.glob("*/trial_*"))
+
+
+def test_arguments_of_fit_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    data = people()
+    x, y = data[["age", "paid"]], data["says"]
+    for arguments, error, words in (
+        ({"class_weight": [1, 2]}, ValueError, "a dictionary of weights by label, got"),
+        ({"callbacks": [print]}, TypeError, "a list of keras.callbacks.Callback, got <built-in function print>"),
+        ({"callbacks": 3}, TypeError, "a list of keras.callbacks.Callback, got 3"),
+    ):
+        with pytest.raises(error, match=words):  # type: ignore[call-overload]
+            classifier(tmp_path).fit(x, y, epochs=1, verbose=0, **arguments)
+    with pytest.raises(TypeError, match="got 'time_limit', which is an argument of fit"):
+        classifier(tmp_path, time_limit=5)
+    with pytest.raises(
+        ValueError, match="a number for each sample with class_weight, got one number for all from 'all_in"
+    ):
+        classifier(tmp_path, loss=all_in_one).fit(x, y, epochs=1, verbose=0, class_weight="balanced")
+
+
+def all_in_one(true: Any, predicted: Any) -> Any:
+    return keras.ops.mean(keras.losses.binary_crossentropy(true, predicted))
