@@ -23,7 +23,7 @@ from autokeras import (
     XceptionBlock,
 )
 
-from autonas_keras.blocks.by_space import DEFAULTS, default_block, searched_block
+from autonas_keras.blocks.by_space import DEFAULTS, check_suits, default_block, searched_block
 from autonas_keras.blocks.cell import CellBlock
 from autonas_keras.blocks.chain import ChainBlock
 from autonas_keras.blocks.class_weights import balanced, check_per_sample
@@ -78,6 +78,7 @@ __all__ = [
     "alone",
     "balanced",
     "check_per_sample",
+    "check_suits",
     "own_objects",
     "default_block",
     "searched_block",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tree
@@ -48,6 +49,26 @@ def searched_block(space: str | Space) -> SearchedBlock:
             return block(space)
     known = ", ".join(block.space_class.__name__ for block in BLOCKS)
     raise TypeError(f"Expected a space of one of {known}, got {type(found).__name__}.")
+
+
+def check_suits(space: str | Space, inputs: Sequence[Any]) -> None:
+    """Refuse a space that says nothing about any of the inputs.
+
+    Args:
+        space: A space, or the name of one.
+        inputs: Of a graph that has no blocks between them and its heads.
+
+    Raises:
+        ValueError: When it is for inputs of another kind.
+    """
+    block = searched_block(space)
+    kinds = [kind for kind, default in DEFAULTS.items() if isinstance(block, default)] or [nodes.ImageInput]
+    if not any(isinstance(node, kind) for node in inputs for kind in kinds):
+        given = ", ".join(dict.fromkeys(type(node).__name__ for node in inputs))
+        name = space if isinstance(space, str) else type(space).__name__
+        raise ValueError(
+            f"Expected a space for {given}, got {name!r}, which is for {kinds[0].__name__}; leave it out for the one that suits."
+        )
 
 
 def default_block(node: Any, space: str | Space | None, images: str | Space) -> Any:

@@ -17,7 +17,16 @@ from autokeras.engine.head import Head
 from autokeras.engine.node import Node
 from autokeras.engine.tuner import AutoTuner
 
-from autonas_keras.blocks import DEFAULTS, Graph, Merge, RegressionHead, check_per_sample, default_block, searched_block
+from autonas_keras.blocks import (
+    DEFAULTS,
+    Graph,
+    Merge,
+    RegressionHead,
+    check_per_sample,
+    check_suits,
+    default_block,
+    searched_block,
+)
 from autonas_keras.evaluation import LatencyTable, check_limits
 from autonas_keras.oracles import distributed
 from autonas_keras.spaces import Space
@@ -110,6 +119,7 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
         foreign = tuner if isinstance(tuner, type) and issubclass(tuner, AutoTuner) else None
         method = None if foreign is not None else self._undecided.method(choice)
         self._default_space = (Method if method is None else method).default_space
+        self._given_space = space
         self.space = self._default_space if space is None else space
         if choice is not None and choice.space is not None:
             self.space = choice.space
@@ -227,6 +237,8 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
         raise TypeError(f"Expected outputs that are all heads, or all nodes that heads give, got {got}.")
 
     def _assembled_outputs(self) -> list[Node]:
+        if self._given_space is not None:
+            check_suits(self._given_space, self.inputs)
         # A space for tables or text says nothing about the images beside them.
         block = searched_block(self.space)
         other = isinstance(block, tuple(DEFAULTS.values()))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import tree
 
 from autonas_keras.blocks import Graph
@@ -41,8 +42,13 @@ def objective_fact(objective: Any) -> str:
     return str(objective)
 
 
-def _name(part: Any) -> str | None:
-    return part if part is None or isinstance(part, str) else getattr(part, "name", None) or type(part).__name__
+def _told(part: Any) -> str | None:
+    """A loss or a metric as text, the same for the same one in every process."""
+    if part is None or isinstance(part, str):
+        return part
+    if isinstance(part, (keras.losses.Loss, keras.metrics.Metric)):
+        return f"{type(part).__name__} {json.dumps(part.get_config(), default=_told, sort_keys=True)}"
+    return getattr(part, "__name__", type(part).__name__)
 
 
 def graph_facts(graph: Graph) -> dict[str, Any]:
@@ -56,8 +62,8 @@ def graph_facts(graph: Graph) -> dict[str, Any]:
     heads = [node.in_blocks[0] for node in graph.outputs]
     facts = {
         "blocks": parts,
-        "losses": [_name(head.loss) for head in heads],
-        "metrics": [[_name(metric) for metric in head.metrics or ()] for head in heads],
+        "losses": [_told(head.loss) for head in heads],
+        "metrics": [[_told(metric) for metric in head.metrics or ()] for head in heads],
         "inputs": [node["class_name"] for node in config["nodes"].values()],
         "edges": [config["block_inputs"], config["block_outputs"], config["outputs"]],
     }

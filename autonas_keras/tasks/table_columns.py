@@ -237,9 +237,15 @@ def as_strings(found: pd.Series, name: str, where: str) -> pd.Series:
         known = found[found.notna()]
         if kind == "mixed" and not set(map(type, known)) <= SCALARS:
             raise _strange(found, name, where)
-        plain = known.astype(str).astype(object).reindex(found.index)
+        plain = known.map(_text).astype(object).reindex(found.index)
     plain = plain.map(as_text, na_action="ignore")
     return plain.where(plain.notna() & (plain != ""), None)
+
+
+def _text(value: Any) -> str:
+    """A value as text: a whole number as it is written, also where pandas made a float of it beside a missing one."""
+    whole = isinstance(value, (float, np.floating)) and value.is_integer()
+    return str(int(value)) if whole else str(value)
 
 
 def _kind(found: pd.Series) -> str:

@@ -199,6 +199,11 @@ def test_losses_and_metrics_of_the_user_are_known_after_a_reload(tmp_path: Path)
     other = {**settings, "objective": keras_tuner.Objective("val_agreement", "min")}
     with pytest.raises(ValueError, match="direction"):
         classifier(tmp_path, **other)
+    facts = [
+        classifier(tmp_path, project_name="focal", loss=keras.losses.BinaryFocalCrossentropy(gamma=gamma))._facts
+        for gamma in (2.0, 2.0, 5.0)
+    ]
+    assert facts[0] == facts[1] != facts[2]
 
 
 @pytest.mark.parametrize(
@@ -241,3 +246,21 @@ def test_arguments_of_fit_are_refused_in_one_sentence(tmp_path: Path) -> None:
 
 def all_in_one(true: Any, predicted: Any) -> Any:
     return keras.ops.mean(keras.losses.binary_crossentropy(true, predicted))
+
+
+@pytest.mark.parametrize(
+    ("task", "space", "words"),
+    [
+        (
+            ank.StructuredDataClassifier,
+            "darts",
+            "a space for StructuredDataInput, got 'darts', which is for ImageInput",
+        ),
+        (ank.TextClassifier, SPACE, "a space for TextInput, got 'TabularSpace', which is for StructuredDataInput"),
+        (ank.ImageRegressor, "text", "a space for ImageInput, got 'text', which is for TextInput; leave it out"),
+    ],
+)
+def test_a_space_for_other_inputs_is_refused(task: Any, space: Any, words: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=words):
+        task(space=space, directory=tmp_path)
+    assert not list(tmp_path.iterdir())

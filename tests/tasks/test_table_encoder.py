@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tree
 
 from autonas_keras.tasks.table_encoder import TableEncoder
 
@@ -237,3 +238,14 @@ def test_a_table_without_any_value_is_refused() -> None:
     with pytest.raises(ValueError, match="Expected values in x to learn from, got none in any of its 2 columns"):
         TableEncoder().fit(table, "x")
     TableEncoder().fit(table.assign(c=1.0), "x")
+
+
+def test_whole_numbers_among_categories_are_the_same_beside_missing_ones() -> None:
+    encoder = TableEncoder()
+    given = encoder.read(pd.DataFrame({"code": ["12", "12", "A7", "A7", "13", "13"], "size": range(6)}), "x")
+    encoder.fit(given, "x")
+    strings, floats = (
+        encoder.encode(encoder.read(pd.DataFrame({"code": codes, "size": range(3)}), "x"), "x")
+        for codes in (["12", None, "13"], [12.0, np.nan, 13.0])
+    )
+    tree.map_structure(np.testing.assert_array_equal, strings, floats)
