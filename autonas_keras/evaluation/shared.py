@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from autonas_keras.layers import faster_training
+from autonas_keras.layers import faster_training, without_dropout
 from autonas_keras.spaces import Option
 from autonas_keras.supernets import ElasticBatchNormalization
 from autonas_keras.training import PathModel
@@ -117,11 +117,11 @@ class InheritedScore:
         return float(self._judge(*batch)[0]) / len(tf.nest.flatten(batch[0])[0])
 
     def _take_statistics(self, x: Any) -> None:
-        with faster_training(self.model), whole_statistics(self.model):
+        with faster_training(self.model), whole_statistics(self.model), without_dropout(self.model):
             self.model(x, training=True)
 
     def _predict_batch(self, x: Any) -> Any:
-        with faster_training(self.model):
+        with faster_training(self.model), without_dropout(self.model):
             return self.model(x, training=self._calibration is None)
 
     def _judge_batch(self, x: Any, y: Any) -> tf.Tensor:
@@ -186,7 +186,7 @@ def recalibrate(model: keras.Model, x: Any, batch_size: int = 500) -> None:
     samples = len(tf.nest.flatten(x)[0])
     totals = [np.zeros(v.shape) for v in statistics]
     starts = range(0, max(1, samples - batch_size + 1), batch_size)
-    with whole_statistics(model):
+    with whole_statistics(model), without_dropout(model):
         for start in starts:
             model(tf.nest.map_structure(lambda a, s=start: a[s : s + batch_size], x), training=True)
             totals = [total + v.numpy() for total, v in zip(totals, statistics, strict=True)]

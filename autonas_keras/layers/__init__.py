@@ -2,6 +2,7 @@
 
 from autonas_keras.layers.chain import chain_network
 from autonas_keras.layers.drop_path import DropPath, DropPathAdd
+from autonas_keras.layers.dropout import without_dropout
 from autonas_keras.layers.functions import NETWORKS, NetworkFunction, function_network, has_function, network_function
 from autonas_keras.layers.macro import macro_network
 from autonas_keras.layers.mobile import mobile_network
@@ -25,16 +26,13 @@ from autonas_keras.layers.training import depthwise_slope, faster_training, on_p
 from autonas_keras.layers.weights import copy_weights, initialize_weights, initializers
 
 __all__ = [
+    "DropPath",
+    "DropPathAdd",
     "NETWORKS",
+    "NetworkFunction",
     "OPERATIONS",
     "Picked",
     "Picker",
-    "NetworkFunction",
-    "function_network",
-    "has_function",
-    "network_function",
-    "DropPath",
-    "DropPathAdd",
     "apply_operation",
     "batch_norm",
     "cell_network",
@@ -43,11 +41,14 @@ __all__ = [
     "depthwise_slope",
     "factorized_reduce",
     "faster_training",
+    "function_network",
+    "has_function",
     "initialize_weights",
     "initializers",
     "layer_names",
     "macro_network",
     "mobile_network",
+    "network_function",
     "normalised_table",
     "on_processor",
     "operation_model",
@@ -56,4 +57,5 @@ __all__ = [
     "relu_conv_bn",
     "tabular_network",
     "text_network",
+    "without_dropout",
 ]

@@ -7,8 +7,8 @@ in-place distillation).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from autonas_keras.layers import without_dropout
 from autonas_keras.spaces import JoinedSpace, Option
 from autonas_keras.supernets import PathSupernet
 from autonas_keras.training.masked import Group, only_used
@@ -154,7 +155,8 @@ class PathModel(keras.Model):
                 layer.selected.assign(routes[layer.name][path])
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch([weight.value for weight in weights])
-                with _dropout(self, path == 0 or not self.distillation or self._teach is not None):
+                regularised = path == 0 or not self.distillation or self._teach is not None
+                with nullcontext() if regularised else without_dropout(self):
                     prediction = self(x, training=True)
                 loss = self._path_loss(x, y, prediction, sample_weight, teacher)
                 if path and self.losses:
@@ -195,17 +197,3 @@ class PathModel(keras.Model):
                 each = [tf.reshape(used(routes[layer.name][path]), ()) for path in range(self.paths)]
                 groups.append(Group(tf.reduce_any(tf.stack(each)), variables))
         return groups
-
-
-@contextmanager
-def _dropout(model: keras.Model, used: bool) -> Iterator[None]:
-    """While tracing: whether layers of dropout drop anything."""
-    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Dropout) and not used]
-    before = [layer.rate for layer in layers]
-    for layer in layers:
-        layer.rate = 0
-    try:
-        yield
-    finally:
-        for layer, rate in zip(layers, before, strict=True):
-            layer.rate = rate

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from autonas_keras.evaluation import log_likelihood
+from autonas_keras.evaluation import log_likelihood, recalibrate
 
 
 def test_the_likelihood_takes_classes_and_columns() -> None:
@@ -21,3 +21,16 @@ def test_the_likelihood_takes_classes_and_columns() -> None:
 def test_confident_predictions_in_half_precision_differ() -> None:
     found = log_likelihood(np.zeros((2, 1)), tf.constant([[1e-3], [1e-5]], "bfloat16")).numpy()
     assert found[0] < found[1] < 0
+
+
+def test_statistics_are_taken_without_dropout() -> None:
+    inputs = keras.Input((6,))
+    dropped = keras.layers.Dropout(0.5, seed=0)
+    layer = keras.layers.BatchNormalization()
+    model = keras.Model(inputs, layer(dropped(inputs)))
+    x = np.random.default_rng(0).normal(3.0, 2.0, (50, 6)).astype("float32")
+    state = dropped.seed_generator.state.numpy()
+    recalibrate(model, x)
+    np.testing.assert_allclose(layer.moving_mean, x.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(layer.moving_variance, x.var(axis=0), rtol=1e-4)
+    assert dropped.rate == 0.5 and (dropped.seed_generator.state.numpy() == state).all()
