@@ -47,15 +47,17 @@ class Graph(graph_module.Graph):
         self.optimizer = optimizer
         self.seed = 0
         self._features: dict[int, Any] = {}
-        self._name_blocks()
+        self._name_parts()
 
-    def _name_blocks(self) -> None:
-        counts: Counter[str] = Counter()
-        for part in self.blocks:
-            kind = to_snake_case(type(part).__name__)
-            if re.fullmatch(rf"{kind}_\d+", part.name):
-                counts[kind] += 1
-                part.name = f"{kind}_{counts[kind]}"
+    def _name_parts(self) -> None:
+        # By their place: the host counts on with every graph that a process makes.
+        for parts in (self.blocks, self.inputs):
+            counts: Counter[str] = Counter()
+            for part in parts:
+                kind = to_snake_case(type(part).__name__)
+                if re.fullmatch(rf"{kind}_\d+", part.name):
+                    counts[kind] += 1
+                    part.name = f"{kind}_{counts[kind]}"
         names = [part.name for part in self.blocks]
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:

@@ -89,3 +89,12 @@ def test_what_is_no_graph_is_refused(tmp_path: Path) -> None:
         AutoModel(image, ank.ClassificationHead()(ank.ConvBlock()(image)), directory=tmp_path)
     with pytest.raises(ValueError, match="objective that the heads report, got 'val_accuracy'"):
         AutoModel(image, [ank.ClassificationHead(), ank.RegressionHead()], objective="val_accuracy", directory=tmp_path)
+
+
+def test_inputs_and_heads_are_named_by_their_place_in_every_object(tmp_path: Path) -> None:
+    for _ in range(2):
+        inputs = [ank.TextInput(), ank.StructuredDataInput(), ank.StructuredDataInput()]
+        model = AutoModel(inputs, [ank.ClassificationHead(), ank.RegressionHead()], directory=tmp_path)
+        names = ["text_input_1", "structured_data_input_1", "structured_data_input_2"]
+        assert [node.name for node in model.inputs] == names
+        assert [head.name for head in model._heads] == ["classification_head_1", "regression_head_1"]
