@@ -116,7 +116,7 @@ class SharedTuner(SupernetTuner):
         return whole_metric(self.graph, self.oracle.objective)
 
     def _objective(self, shared: SharedWeights, best: Architecture) -> dict[str, float]:
-        """The objective of an architecture with inherited weights."""
+        """The loss and metrics of an architecture with inherited weights, the objective among them."""
         name = self.oracle.objective.name
         if name == "val_accuracy" and len(self.graph.outputs) == 1:
             return {name: shared.score(best)}
@@ -124,8 +124,7 @@ class SharedTuner(SupernetTuner):
         found = shared.model.evaluate(
             self._validation[0], self._named(self._validation[1]), verbose=0, return_dict=True
         )
-        names = getattr(self.oracle.objective, "name_to_direction", (name,))
-        return {name: float(found[name.removeprefix("val_")]) for name in names}
+        return {f"val_{metric}": float(value) for metric, value in found.items()}
 
     def _trained(self, data: Any, plan: Plan) -> tuple[keras.Model, keras.callbacks.History]:
         searched = self._file("search", SUPERNET).exists()

@@ -93,6 +93,7 @@ def test_every_architecture_that_is_judged_keeps_the_limits(tuner: str, undistur
     found = [space_costs(ONE_CELL, point, (8, 8, 1), 10)["params"] for point in points]
     assert len(points) > 2 and max(found) <= LIMIT
     assert max(space_costs(ONE_CELL, point, (8, 8, 1), 10)["params"] for point in ONE_CELL.enumerate()) > LIMIT
+    assert {"val_loss", "val_accuracy"} <= set(clf.leaderboard().columns)
     assert clf.leaderboard()["params"][0] <= LIMIT
 
 
