@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -275,7 +276,9 @@ COLUMNS = {name: TABLE[:, i] for i, name in enumerate("abc")}
     "target", [lambda y: y, lambda y: y[:, None], lambda y: np.eye(3)[y], lambda y: (y, y[:, None])]
 )
 @pytest.mark.parametrize("x", [TABLE, COLUMNS, TEXTS, (TEXTS, COLUMNS), (TEXTS, TABLE)])
-def test_samples_of_tables_and_texts_are_told_from_batches(x: Any, target: Any, batch: int | None) -> None:
+def test_samples_of_tables_and_texts_are_told_from_batches(
+    x: Any, target: Any, batch: int | None, tmp_path: Path
+) -> None:
     import tensorflow as tf
 
     from autonas_keras import blocks
@@ -288,7 +291,8 @@ def test_samples_of_tables_and_texts_are_told_from_batches(x: Any, target: Any, 
     y = target(np.arange(6) % 3)
     heads = 2 if isinstance(y, tuple) else 1
     joined = blocks.Merge()(merged) if len(merged) > 1 else merged[0]
-    model = AutoModel(inputs, [blocks.ClassificationHead()(joined) for _ in range(heads)], tuner="random")
+    outputs = [blocks.ClassificationHead()(joined) for _ in range(heads)]
+    model = AutoModel(inputs, outputs, tuner="random", directory=tmp_path)
     dataset = tf.data.Dataset.from_tensor_slices((x, y))
     dataset = dataset.batch(batch) if batch else dataset
     found_x, found_y = convert.pair(model, dataset, None, "x")
