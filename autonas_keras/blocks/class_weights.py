@@ -54,7 +54,8 @@ def check_per_sample(loss: Any, encoded: np.ndarray) -> None:
         ValueError: When it gives one number for all samples.
     """
     some = np.asarray(encoded[:2], "float32")
-    ClassWeighted(loss, [1.0] * max(2, some.shape[-1])).call(some, np.full(some.shape, 0.5, "float32"))
+    tensors = map(keras.ops.convert_to_tensor, (some, np.full(some.shape, 0.5, "float32")))
+    ClassWeighted(loss, [1.0] * max(2, some.shape[-1])).call(*tensors)
 
 
 def balanced(counts: Sequence[int]) -> tuple[float, ...]:

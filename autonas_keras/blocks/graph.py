@@ -50,14 +50,13 @@ class Graph(graph_module.Graph):
         self._name_parts()
 
     def _name_parts(self) -> None:
-        # By their place: the host counts on with every graph that a process makes.
-        for parts in (self.blocks, self.inputs):
-            counts: Counter[str] = Counter()
-            for part in parts:
-                kind = to_snake_case(type(part).__name__)
-                if re.fullmatch(rf"{kind}_\d+", part.name):
-                    counts[kind] += 1
-                    part.name = f"{kind}_{counts[kind]}"
+        # Counted from one: the host counts on with every graph that a process makes.
+        counts: Counter[str] = Counter()
+        for part in [*self.blocks, *sorted(self.inputs, key=_number)]:  # data may come by the names of inputs
+            kind = to_snake_case(type(part).__name__)
+            if re.fullmatch(rf"{kind}_\d+", part.name):
+                counts[kind] += 1
+                part.name = f"{kind}_{counts[kind]}"
         names = [part.name for part in self.blocks]
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
@@ -209,6 +208,11 @@ class Graph(graph_module.Graph):
     def save(self, filepath: str) -> None:
         """Write the configuration as JSON, at once or not at all."""
         write_atomically(filepath, json.dumps(self.get_config()))
+
+
+def _number(part: Any) -> int:
+    """The number at the end of a name, 0 without one."""
+    return int(part.name.rpartition("_")[2]) if re.search(r"_\d+$", part.name) else 0
 
 
 def alone(tensors: list[Any]) -> Any:

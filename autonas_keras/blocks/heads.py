@@ -37,6 +37,8 @@ def _read_metrics(metrics: Any) -> list[Any] | None:
 
 
 def _known(what: str, part: Any, module: Any) -> Any:
+    if getattr(part, "__name__", "") == "<lambda>":
+        raise ValueError(f"Expected a {what} that a file can hold, got a lambda; define it with def.")
     if isinstance(part, str) and part not in SHORT:
         try:
             module.get(part)

@@ -71,6 +71,7 @@ class DurableOracle(keras_tuner.Oracle):
             if name != "max_trials" or self.max_trials is not None:
                 check_count(name, getattr(self, name), least)
         self.excess: Excess | None = None  # how far values are beyond what may be tried, 0 for those that may be
+        self._nothing_within: tuple[int, int] | None = None  # trials and hyperparameters when none was left
         self.asks = ASKED  # how often it is asked for one proposal
         self.expired: Callable[[], bool] | None = None  # whether the time for trials is up
         self.overdue: Callable[[], bool] | None = None  # whether that of trials under way is, and nobody waits for them
@@ -152,7 +153,8 @@ class DurableOracle(keras_tuner.Oracle):
 
     def _random_within(self) -> dict[str, Any] | None:
         """Values that may be tried, found from random ones by changes that bring them nearer; None for none."""
-        if self.excess is None or not self.hyperparameters.space:
+        now = len(self.trials), len(self.hyperparameters.space)
+        if self.excess is None or not now[1] or self._nothing_within == now:
             return None
         seed = int(np.random.SeedSequence([self.seed, len(self.trials)]).generate_state(1)[0])
         translation = Translation(self.hyperparameters)
@@ -160,8 +162,11 @@ class DurableOracle(keras_tuner.Oracle):
         for _ in range(DRAWS):
             architecture = found.propose()
             values = None if architecture is None else translation.values(architecture)
-            if values is None or not self._duplicate(values):
+            if values is None:
+                break
+            if not self._duplicate(values):
                 return values
+        self._nothing_within = now
         return None
 
     def _record_values(self, trial: Any) -> None:

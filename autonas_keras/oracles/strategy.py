@@ -14,6 +14,7 @@ from autonas_keras.oracles.saving import DRAWS, STATUS, DurableOracle
 from autonas_keras.oracles.within import Within
 from autonas_keras.spaces import Architecture, Choice, Space, close_names
 from autonas_keras.strategies import Strategy
+from autonas_keras.strategies.base import LISTED
 
 Earlier = tuple[Mapping[str, Any], float]  # values of hyperparameters and what they were worth
 HOST_ARGUMENTS = tuple(name for name in inspect.signature(keras_tuner.Oracle.__init__).parameters if name != "self")
@@ -114,10 +115,12 @@ class StrategyOracle(DurableOracle):
         if self.excess is None:
             return strategy.propose()
         assert self._translation is not None
-        # Kept, since the strategy remembers what was beyond the limits of these costs.
         now = (strategy, self._translation, self.excess, self.asks)
         found = self._within
-        if found is None or (found.strategy, found.translation, found.excess, found.asks) != now:
+        # Kept where all may be asked, since the strategy remembers what was beyond the limits of these costs; where the
+        # questions run out, what is remembered would let a search ask further than one that goes on after a kill.
+        kept = found is not None and (found.strategy, found.translation, found.excess, found.asks) == now
+        if found is None or not kept or self.asks <= LISTED:
             self._within = found = Within(*now)
         return found.propose()
 

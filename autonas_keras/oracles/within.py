@@ -19,7 +19,7 @@ class Within:
         strategy: Proposes.
         translation: Between its architectures and values.
         excess: How far values are beyond what may be tried.
-        asks: Architectures at most whose excess is asked for one proposal.
+        asks: Architectures at most whose excess is asked for one proposal, the sample of a warm-up beside them.
     """
 
     def __init__(self, strategy: Strategy, translation: Translation, excess: Excess, asks: int) -> None:
@@ -41,7 +41,8 @@ class Within:
         Raises:
             ValueError: When the strategy's own limits leave nothing.
         """
-        strategy, self._left = self.strategy, self.asks
+        strategy = self.strategy
+        self._left = self.asks + (strategy.warmup_sample or 5 * strategy.warmup)
         limits, costs = strategy.limits, strategy.costs
         strategy.limits, strategy.costs = self._limits, self
         try:

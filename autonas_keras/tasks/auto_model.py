@@ -25,6 +25,7 @@ from autonas_keras.blocks import (
     check_per_sample,
     check_suits,
     default_block,
+    own_objects,
     searched_block,
 )
 from autonas_keras.evaluation import LatencyTable, check_limits
@@ -132,6 +133,7 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
         _check_latency(latency, self.limits, len(graph.searched))
         self._heads = [node.in_blocks[0] for node in self.outputs]
         self._targets: list[Labels | Numbers] | None = None
+        own_objects(self._heads)  # refuses two of one name
         wished, objective = objective, directed(objective, self._heads)
         check_objective(objective, self._heads)
         self._is_worker = distributed.role() == "worker"

@@ -12,7 +12,7 @@ from autokeras import nodes
 from autokeras.blocks import heads
 
 from autonas_keras.tasks.data import as_images, as_numbers, as_parts, by_name, check_lengths, split_indices
-from autonas_keras.tasks.sources import as_array, from_dataset, is_dataset
+from autonas_keras.tasks.sources import as_array, from_dataset, is_dataset, known_spec
 from autonas_keras.tasks.targets import Labels, Numbers, find_labels, find_numbers, target_from_config
 
 __all__ = [
@@ -226,19 +226,22 @@ def _validation_pair(model: Any, data: Any) -> tuple[Any, Any]:
 
 def _from_pairs(model: Any, dataset: Any, name: str) -> tuple[Any, Any]:
     """x and y of a dataset of (x, y)."""
-    spec = dataset.element_spec
+    spec = known_spec(dataset)
     return from_dataset(dataset, name, _batched(model, spec[0]) if isinstance(spec, tuple) and spec else None)
 
 
 def _only_inputs(model: Any, dataset: Any, name: str) -> Any:
     """x of a dataset of x, or of (x, y)."""
-    spec = dataset.element_spec
+    spec = known_spec(dataset)
     if isinstance(spec, tuple) and len(spec) == 2 and (len(model.inputs) != 2 or _holds_all(model, spec[0])):
         return _from_pairs(model, dataset, name)[0]
     batched = _batched(model, spec)
     if batched is None:
         shapes = [part.shape for part in tree.flatten(spec)]
-        batched = max(shape.rank for shape in shapes) == 4 or any(shape.rank and shape[0] is None for shape in shapes)
+        # (None, None, 3) is an image of any size.
+        batched = max(shape.rank for shape in shapes) == 4 or any(
+            shape.rank and shape[0] is None and (shape.rank != 3 or shape[-1] not in (1, 3, 4)) for shape in shapes
+        )
 
     def with_target(*x: Any) -> tuple[Any, Any]:
         return x if len(x) > 1 else x[0], _first(tree.flatten(x)[0]) if batched else 0

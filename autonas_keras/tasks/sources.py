@@ -98,7 +98,7 @@ def from_dataset(dataset: Any, name: str, batched: bool | None = None) -> tuple[
     """
     import tensorflow as tf
 
-    spec = dataset.element_spec
+    spec = known_spec(dataset)
     if not isinstance(spec, tuple) or len(spec) != 2:
         got = f"{len(spec)} parts" if isinstance(spec, (tuple, list)) else type_name(spec)
         raise ValueError(f"Expected {name} to be a dataset of (x, y), got elements of {got}; map it to pairs.")
@@ -125,6 +125,17 @@ def from_dataset(dataset: Any, name: str, batched: bool | None = None) -> tuple[
     count = len(tf.nest.flatten(spec[0]))
     x, y = columns[:count], columns[count:]
     return _like(spec[0], x), _like(spec[1], y)
+
+
+def known_spec(dataset: Any) -> Any:
+    """What the elements of a dataset are; where an axis count is not known, by the first of them."""
+    import tensorflow as tf
+
+    spec = dataset.element_spec
+    if all(part.shape.rank is not None for part in tf.nest.flatten(spec)):
+        return spec
+    first = next(iter(dataset.take(1)), None)
+    return spec if first is None else tf.nest.map_structure(tf.TensorSpec.from_tensor, first)
 
 
 def _like(spec: Any, columns: Sequence[Any]) -> Any:

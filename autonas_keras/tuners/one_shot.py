@@ -144,6 +144,12 @@ class OneShotTuner(SharedTuner):
     method: Any
     beside = 0.0  # what learns along may take of a limited time, in times of the training
 
+    @property
+    def starts(self) -> int:  # type: ignore[override]
+        """Cells whose nodes choose their inputs have many paths, which take long to trace."""
+        spaces = [block.space for block in self.graph.searched]
+        return 5 if any(isinstance(space, CellSpace) and space.topology != "dense" for space in spaces) else 1
+
     def _find(self) -> tuple[Architecture, dict[str, float]]:
         method, seed = self.method, self.seed
         x, y = self._data[0], self._named(self._data[1])

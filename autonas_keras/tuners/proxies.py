@@ -244,7 +244,7 @@ class ProxyTuner(SearchTuner):
         space = self.oracle.get_space()
         known = self.graph.space if self.graph.searched else None
         drawn = oracles.RandomSearch(self.oracle.objective, n, seed=self.seed, space=known, hyperparameters=space)
-        drawn.excess, drawn.asks = self._excess if self.limits else None, self.oracle.asks
+        drawn.excess, drawn.asks = self._excess if self.limits else None, self._asks(space)
         found = []
         for number in range(n):
             values = drawn.populate_space(str(number)).get("values")
@@ -258,6 +258,10 @@ class ProxyTuner(SearchTuner):
     @abstractmethod
     def _costs(self, hp: Any) -> dict[str, float]:
         """What the full network of hyperparameters costs."""
+
+    @abstractmethod
+    def _asks(self, hp: Any) -> int:
+        """Of how many networks at most the excess may be asked for one proposal."""
 
     @abstractmethod
     def _excess(self, values: dict[str, Any]) -> float:

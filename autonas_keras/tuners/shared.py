@@ -117,14 +117,14 @@ class SharedTuner(SupernetTuner):
 
     def _objective(self, shared: SharedWeights, best: Architecture) -> dict[str, float]:
         """The loss and metrics of an architecture with inherited weights, the objective among them."""
-        name = self.oracle.objective.name
-        if name == "val_accuracy" and len(self.graph.outputs) == 1:
-            return {name: shared.score(best)}
         shared.select(best)
         found = shared.model.evaluate(
             self._validation[0], self._named(self._validation[1]), verbose=0, return_dict=True
         )
-        return {f"val_{metric}": float(value) for metric, value in found.items()}
+        metrics = {f"val_{metric}": float(value) for metric, value in found.items() if np.ndim(value) == 0}
+        if self.oracle.objective.name == "val_accuracy" and len(self.graph.outputs) == 1:
+            metrics["val_accuracy"] = shared.score(best)
+        return metrics
 
     def _trained(self, data: Any, plan: Plan) -> tuple[keras.Model, keras.callbacks.History]:
         searched = self._file("search", SUPERNET).exists()

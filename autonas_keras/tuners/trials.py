@@ -56,8 +56,7 @@ class TrialTuner(ProxyTuner):
             )
         if self.limits:
             self.oracle.excess = self._excess
-            if self._counts(self.oracle.get_space()):
-                self.oracle.asks = COUNTED
+            self.oracle.asks = self._asks(self.oracle.get_space())
         super().on_search_begin()
 
     def _excess(self, values: dict[str, Any]) -> float:
@@ -71,6 +70,9 @@ class TrialTuner(ProxyTuner):
         if not self._counts(hp):
             costs |= model_costs(self._build_hypermodel(hp))
         return costs
+
+    def _asks(self, hp: Any) -> int:
+        return COUNTED if self._counts(hp) else self.oracle.asks
 
     def _counts(self, hp: Any) -> bool:
         """Whether costs are counted without building a network: nothing but architectures is searched."""

@@ -159,6 +159,39 @@ def test_all_that_is_accepted_of_a_small_space_is_found(oracle_class: Any, tmp_p
     assert {tuple(values.values()) for values in found} == wanted and len(found) == 13
 
 
+def test_a_search_whose_questions_run_out_goes_on_as_it_would_have(tmp_path: Path) -> None:
+    space = Space(tuple(Choice(f"c{i}", tuple(range(10))) for i in range(3)))
+    wanted = {tuple(row) for row in np.random.default_rng(2).integers(0, 10, (10, 3)).tolist()}
+
+    def made(folder: Path, seed: int = 2) -> Any:
+        oracle = oracles.RandomSearch(SCORE, 40, hyperparameters=declared(space), seed=seed)
+        oracle._set_project_dir(str(folder), "search")
+        oracle.excess = lambda values: tuple(values[f"c{i}"] for i in range(3)) not in wanted
+        oracle.asks = 500
+        return oracle
+
+    whole = run(made(tmp_path / "whole"), 40)
+    for cut in (1, 3):
+        first = made(tmp_path / f"cut{cut}")
+        begun = run(first, cut)
+        state = json.loads(json.dumps(first.get_state()))
+        again = made(tmp_path / f"cut{cut}")
+        again.set_state(state)
+        again.trials, again.end_order, again.start_order = first.trials, first.end_order, first.start_order
+        assert [*begun, *run(again, 40)] == whole
+
+
+def test_a_warm_up_leaves_questions_for_what_follows(tmp_path: Path) -> None:
+    space = Space(tuple(Choice(f"c{i}", tuple(range(10))) for i in range(6)))
+    oracle = oracles.RandomSearch(
+        SCORE, 4, hyperparameters=declared(space), seed=0, warmup=3, warmup_sample=6_000,
+        scorer=lambda architectures: [sum(architecture.values()) for architecture in architectures],
+    )  # fmt: skip
+    oracle._set_project_dir(str(tmp_path), "search")
+    oracle.excess = lambda values: values["c0"] > 4
+    assert len(run(oracle, 4)) == 4
+
+
 # Several objectives
 
 

@@ -98,3 +98,9 @@ def test_inputs_and_heads_are_named_by_their_place_in_every_object(tmp_path: Pat
         names = ["text_input_1", "structured_data_input_1", "structured_data_input_2"]
         assert [node.name for node in model.inputs] == names
         assert [head.name for head in model._heads] == ["classification_head_1", "regression_head_1"]
+
+
+def test_names_that_the_user_gave_to_inputs_stay_with_them(tmp_path: Path) -> None:
+    inputs = [ank.ImageInput(name="image_input_2"), ank.ImageInput(name="image_input_1")]
+    model = AutoModel(inputs, ank.ClassificationHead(), directory=tmp_path)
+    assert [node.name for node in model.inputs] == ["image_input_2", "image_input_1"]

@@ -267,6 +267,32 @@ def test_plain_vectors_of_a_dataset_stay_vectors(batch: int | None) -> None:
     np.testing.assert_array_equal(found_y, y)
 
 
+@pytest.mark.parametrize("batch", [None, 4])
+def test_shapes_that_are_not_known_are_those_of_the_first_element(batch: int | None) -> None:
+    import tensorflow as tf
+
+    x, y = images(), np.arange(6)
+    dataset = tf.data.Dataset.from_tensor_slices((x, y))
+    dataset = dataset.batch(batch) if batch else dataset
+    unknown = dataset.map(lambda *parts: tf.py_function(lambda *p: p, parts, (tf.uint8, tf.int64)))
+    assert unknown.element_spec[0].shape.rank is None
+    found_x, found_y = sources.from_dataset(unknown, "x")
+    np.testing.assert_array_equal(found_x, x)
+    np.testing.assert_array_equal(found_y, y)
+
+
+def test_images_of_any_size_alone_are_no_batches(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    from autonas_keras.tasks import ImageClassifier, convert
+
+    x = images()
+    spec = tf.TensorSpec((None, None, 3), tf.uint8)
+    dataset = tf.data.Dataset.from_generator(lambda: iter(x), output_signature=spec)
+    (found,) = convert.read_inputs(ImageClassifier(tuner="random", directory=tmp_path), dataset, "x", None)
+    np.testing.assert_array_equal(found, x)
+
+
 TABLE, TEXTS = np.arange(18.0).reshape(6, 3), np.array(list("abcdef"))
 COLUMNS = {name: TABLE[:, i] for i, name in enumerate("abc")}
 

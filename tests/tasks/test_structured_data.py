@@ -181,6 +181,13 @@ def squares(true: Any, predicted: Any) -> Any:
     return keras.ops.mean(keras.ops.square(true - predicted), axis=-1)
 
 
+def other_squares() -> Any:
+    def squares(true: Any, predicted: Any) -> Any:
+        return 100 * keras.ops.mean(keras.ops.square(true - predicted), axis=-1)
+
+    return squares
+
+
 def test_losses_and_metrics_of_the_user_are_known_after_a_reload(tmp_path: Path) -> None:
     """So is an objective with its direction, which stands in the folder as the same text every time."""
     data = people()
@@ -214,6 +221,8 @@ def test_losses_and_metrics_of_the_user_are_known_after_a_reload(tmp_path: Path)
         ({"loss": "categorical_crossentropy"}, "a loss for classes encoded as zeros and ones"),
         ({"loss": keras.losses.SparseCategoricalCrossentropy()}, "got 'SparseCategoricalCrossentropy'; leave it out"),
         ({"metrics": ["accuracy", "categorical_accuracy"]}, "a metric for classes encoded as zeros and ones"),
+        ({"loss": lambda true, predicted: squares(true, predicted)}, "a loss that a file can hold, got a lambda"),
+        ({"loss": squares, "metrics": [other_squares()]}, "names of their own, got two named 'squares'"),
         ({"metrics": keras.metrics.SparseTopKCategoricalAccuracy()}, "got 'SparseTopKCategoricalAccuracy'"),
     ],
 )
