@@ -42,13 +42,17 @@ def objective_fact(objective: Any) -> str:
     return str(objective)
 
 
-def _told(part: Any) -> str | None:
-    """A loss or a metric as text, the same for the same one in every process."""
+def _told(loss: Any) -> str | None:
+    """A loss as text, its settings too, the same for the same one in every process."""
+    if isinstance(loss, keras.losses.Loss):
+        return f"{type(loss).__name__} {json.dumps(loss.get_config(), default=_name, sort_keys=True)}"
+    return _name(loss)
+
+
+def _name(part: Any) -> str | None:
     if part is None or isinstance(part, str):
         return part
-    if isinstance(part, (keras.losses.Loss, keras.metrics.Metric)):
-        return f"{type(part).__name__} {json.dumps(part.get_config(), default=_told, sort_keys=True)}"
-    return getattr(part, "__name__", type(part).__name__)
+    return getattr(part, "name", None) or getattr(part, "__name__", type(part).__name__)
 
 
 def graph_facts(graph: Graph) -> dict[str, Any]:
@@ -63,7 +67,7 @@ def graph_facts(graph: Graph) -> dict[str, Any]:
     facts = {
         "blocks": parts,
         "losses": [_told(head.loss) for head in heads],
-        "metrics": [[_told(metric) for metric in head.metrics or ()] for head in heads],
+        "metrics": [[_name(metric) for metric in head.metrics or ()] for head in heads],
         "inputs": [node["class_name"] for node in config["nodes"].values()],
         "edges": [config["block_inputs"], config["block_outputs"], config["outputs"]],
     }
