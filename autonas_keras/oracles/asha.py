@@ -35,6 +35,9 @@ class Asha(StrategyOracle):
     ``tuner/initial_epoch`` epochs, and ends at ``tuner/epochs``: the hyperparameters that KerasTuner's Hyperband uses.
     The strategy learns from the lowest rung only, where all were trained for the same time.
 
+    What was among the best when few had ended may fall behind later, so more than ``1 / factor`` of a rung go on in the
+    end: a third more or twice as many. ``delayed`` lets one go on only while no more than that share of the rung did.
+
     Args:
         objective: As keras_tuner.Oracle takes it.
         max_trials: Architectures at most; trials that train one of them on are not counted.
@@ -44,6 +47,8 @@ class Asha(StrategyOracle):
             highest.
         factor: What the number of architectures shrinks by, and their epochs grow by, from rung to rung.
         rungs: Epochs of every rung, in the place of those that the arguments above say.
+        delayed: Whether a promotion waits until its rung has ``factor`` times as many ended trials as went on from it,
+            this one included (D-ASHA).
         strategy: Proposes architectures: a name ("random", "evolution", ...) or a class of ``strategies``.
         **kwargs: As ``StrategyOracle`` and the strategy take them.
 
@@ -51,6 +56,7 @@ class Asha(StrategyOracle):
         ValueError: When a number is out of its range, or the name is unknown.
 
     Reference: Li et al., MLSys 2020, algorithm 2; rungs are counted from the top as in Li et al., "Hyperband", JMLR 2018.
+    ``delayed``: Li et al., "Hyper-Tune: Towards Efficient Hyper-parameter Tuning at Scale", VLDB 2022, section 4.2.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class Asha(StrategyOracle):
         min_epochs: int | None = None,
         factor: int = 3,
         rungs: Sequence[int] | None = None,
+        delayed: bool = False,
         strategy: str | type[Strategy] = "random",
         **kwargs: Any,
     ) -> None:
@@ -72,6 +79,7 @@ class Asha(StrategyOracle):
         self.max_trials: int | None = max_trials
         self.candidates = max_trials
         self.max_epochs, self.min_epochs, self.factor = max_epochs, min_epochs, factor
+        self.delayed = delayed
         self._rungs = None if rungs is None else _checked(rungs)
         assert self.rungs  # refuses numbers that make none
 
@@ -101,11 +109,10 @@ class Asha(StrategyOracle):
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """The architecture to be trained on, else a new one. Reference: algorithm 2, get_job."""
         rungs = self.rungs
-        continued = self.continued()
         for rung in reversed(range(len(rungs) - 1)):
-            for trial in self.leading(rung):
-                if trial.trial_id not in continued:
-                    return self._promotion(trial, rung + 1)
+            trial = self.promotable(rung)
+            if trial is not None:
+                return self._promotion(trial, rung + 1)
         begun = sum(trial.hyperparameters.values[RUNG] == 0 for trial in self.trials.values())
         if self.candidates is not None and begun >= self.candidates:
             return {"status": STATUS.STOPPED, "values": None}
@@ -119,12 +126,24 @@ class Asha(StrategyOracle):
         values = (trial.hyperparameters.values for trial in self.trials.values())
         return {found[CONTINUES] for found in values if CONTINUES in found}
 
+    def promotable(self, rung: int) -> Any:
+        """The trial that may go on from a rung now, None when none may."""
+        continued = self.continued()
+        if self.delayed:
+            gone = sum(self.trials[trial_id].hyperparameters.values[RUNG] == rung for trial_id in continued)
+            if gone >= len(self._over(rung)) // self.factor:
+                return None
+        return next((trial for trial in self.leading(rung) if trial.trial_id not in continued), None)
+
     def leading(self, rung: int) -> list[Any]:
         """The best ``1 / factor`` of the trials that ended on a rung, the best first; those that failed count as worst."""
-        ended = [self.trials[trial_id] for trial_id in self.end_order]
-        ended = [trial for trial in ended if trial.hyperparameters.values[RUNG] == rung]
+        ended = self._over(rung)
         scored = [trial for trial in ended if trial.status == STATUS.COMPLETED]
         return sorted(scored, key=self._reached, reverse=True)[: len(ended) // self.factor]
+
+    def _over(self, rung: int) -> list[Any]:
+        ended = (self.trials[trial_id] for trial_id in self.end_order)
+        return [trial for trial in ended if trial.hyperparameters.values[RUNG] == rung]
 
     def _reached(self, trial: Any) -> float:
         """The objective after the last epoch, from which the next rung goes on, larger is better; the worst if not finite.

@@ -138,6 +138,7 @@ class Asha(TrialMethod):
         max_epochs: Epochs of the highest rung; those of ``fit`` (of a proxy, if it says some) when None.
         min_epochs: Least epochs of the lowest rung; when None as many rungs as ``max_trials`` architectures fill.
         factor: What the number of architectures shrinks by, and their epochs grow by, from rung to rung.
+        delayed: Whether no more than ``1 / factor`` of those that ended on a rung ever go on from it.
     """
 
     name: ClassVar[str] = "asha"
@@ -147,6 +148,7 @@ class Asha(TrialMethod):
     max_epochs: int | None = None
     min_epochs: int | None = None
     factor: int = 3
+    delayed: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -157,6 +159,7 @@ class Asha(TrialMethod):
         for name in ("max_epochs", "min_epochs"):
             _check(self, name, lambda v: v is None or (_whole(v) and v > 0), "a positive integer or None")
         _check(self, "factor", lambda v: _whole(v) and v > 1, "an integer of 2 or more")
+        _check(self, "delayed", lambda v: isinstance(v, bool), "True or False")
         if self.max_epochs is not None and self.proxy is not None and self.proxy.epochs is not None:
             raise ValueError(
                 f"Expected a proxy without epochs beside max_epochs={self.max_epochs}, got epochs={self.proxy.epochs}; "
@@ -175,6 +178,7 @@ class Asha(TrialMethod):
             max_epochs=self.max_epochs or 10**6,  # until the epochs of fit are known
             min_epochs=self.min_epochs,
             factor=self.factor,
+            delayed=self.delayed,
             **method().oracle(**kwargs).settings,
             **kwargs,
         )

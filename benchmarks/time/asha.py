@@ -21,14 +21,18 @@ TRAINED, JUDGED = 4000, 1000
 
 
 def run(
-    seeds: Sequence[int] = (0,), candidates: int = CANDIDATES, epochs: int = EPOCHS, min_epochs: int = FIRST_RUNG
+    seeds: Sequence[int] = (0,),
+    candidates: int = CANDIDATES,
+    epochs: int = EPOCHS,
+    min_epochs: int = FIRST_RUNG,
+    delayed: bool = True,
 ) -> Iterator[dict[str, Any]]:
     """A line for each seed: the same random architectures, halved and all trained in full; times without the final fit."""
     images = data.cifar10(TRAINED, JUDGED)
     for seed in seeds:
         (halved, halving), (full, training) = (
             searched(images, tuner, seed, candidates, epochs, **settings)
-            for tuner, settings in (("asha", {"min_epochs": min_epochs}), ("random", {}))
+            for tuner, settings in (("asha", {"min_epochs": min_epochs, "delayed": delayed}), ("random", {}))
         )
         assert set(halved["architecture"]) == set(full["architecture"])
         scores = full.set_index("architecture")["score"]
@@ -37,6 +41,7 @@ def run(
             "candidates": candidates,
             "epochs": epochs,
             "min_epochs": min_epochs,
+            "delayed": delayed,
             "share_of_time": halving["seconds"] / training["seconds"],
             "share_of_epochs": halving["epochs"] / training["epochs"],
             "difference": 100 * float(scores.max() - scores[halved["architecture"][0]]),

@@ -86,6 +86,51 @@ def test_no_worker_waits_for_a_rung_to_fill(tmp_path: Path) -> None:
     assert job(oracle.create_trial("b")) == ("0004", 1, 2)  # the best two of four are .9 and .6
 
 
+def test_delayed_promotions_worked_by_hand(tmp_path: Path) -> None:
+    oracle = asha(tmp_path, delayed=True)
+    expected = [
+        (None, 0, 1), (None, 0, 1), (None, 0, 1),  # .1 .5 .3
+        ("0001", 1, 3),  # the best of three
+        (None, 0, 1), (None, 0, 1), (None, 0, 1),  # .9 .2 .8: the best of four would go on, and waits for six
+        ("0004", 1, 3),
+        (None, 0, 1), (None, 0, 1), (None, 0, 1),  # .4 .7 .6
+        ("0006", 1, 3),  # .8 is among the best three of nine
+        ("0007", 3, 9),  # .9, the best of three
+    ]  # fmt: skip
+    worth: dict[str, float] = {}
+    fresh = iter([0.1, 0.5, 0.3, 0.9, 0.2, 0.8, 0.4, 0.7, 0.6])
+    for wanted in expected:
+        trial = oracle.create_trial("tuner0")
+        assert job(trial) == wanted
+        worth[trial.trial_id] = next(fresh) if wanted[0] is None else worth[wanted[0]]
+        end(oracle, trial, worth[trial.trial_id])
+    assert oracle.create_trial("tuner0").status == STATUS.STOPPED
+    assert oracle.epochs_trained == 9 * 1 + 3 * 2 + 1 * 6
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_delayed_promotions_are_never_more_than_their_share(seed: int, tmp_path: Path) -> None:
+    rng, trained = np.random.default_rng(seed), {}
+    for delayed in (False, True):
+        oracle = asha(tmp_path / str(delayed), max_trials=16, max_epochs=8, factor=2, delayed=delayed)
+        running: dict[str, Any] = {}
+        while True:
+            worker = f"worker{rng.integers(3)}"
+            if worker in running:
+                end(oracle, running.pop(worker), float(rng.random()))
+                continue
+            trial = oracle.create_trial(worker)
+            if trial.status == STATUS.RUNNING:
+                running[worker] = trial
+            elif not running:
+                break
+            if delayed:
+                on = [int(t.hyperparameters.values["tuner/round"]) for t in oracle.trials.values()]
+                assert all(2 * on.count(rung + 1) <= on.count(rung) for rung in range(3))
+        trained[delayed] = oracle.epochs_trained
+    assert trained[True] == 16 + 8 + 4 * 2 + 2 * 4 <= trained[False]
+
+
 @pytest.mark.parametrize("last", [0.1, float("nan")])
 def test_the_last_epoch_of_a_rung_decides_and_not_a_lucky_one_before(last: float, tmp_path: Path) -> None:
     oracle = asha(tmp_path, max_epochs=9, min_epochs=3, factor=2)
