@@ -21,6 +21,7 @@ SPACE_CLASSES: dict[str, type[Space]] = {
     name: kind for name, kind in vars(spaces).items() if isinstance(kind, type) and issubclass(kind, Space)
 }
 NOTES = ("record", "seconds")  # what the entry of an epoch holds beside its logs
+WRITTEN = ("project.json", "oracle.json", "story.json", "search", "trial_*")  # by a search, now or one day
 PHASES = ("declare", "search", "final")
 BAD_FILE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, OSError, csv.Error)
 
@@ -33,7 +34,7 @@ def read_story(folder: str | os.PathLike[str]) -> Story:
 
     Raises:
         FileNotFoundError: When there is no such folder.
-        ValueError: When it holds searches, and is none.
+        ValueError: When it holds searches and is none, or holds nothing that a search writes.
     """
     folder = Path(folder).absolute()
     if not folder.is_dir():
@@ -44,6 +45,11 @@ def read_story(folder: str | os.PathLike[str]) -> Story:
     if inside and not (folder / "project.json").exists():
         raise ValueError(
             f"Expected the folder of one search, got {folder}, which holds {', '.join(inside)}; pass one of them."
+        )
+    if any(folder.iterdir()) and not any(True for pattern in WRITTEN for _ in folder.glob(pattern)):
+        raise ValueError(
+            f"Expected the folder of a search, got {folder} without {' or '.join(WRITTEN[:2])}; "
+            "pass directory/project_name of the task."
         )
     return _Reader(folder).story()
 

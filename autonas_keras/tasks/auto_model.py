@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -36,7 +37,7 @@ from autonas_keras.tasks.data import check_batch_size, check_callbacks, fingerpr
 from autonas_keras.tasks.encoders import encoders_code, save_encoders
 from autonas_keras.tasks.encoding import find_encoders
 from autonas_keras.tasks.facts import check_objective, graph_facts, objective_fact
-from autonas_keras.tasks.objectives import check_encoding, directed, suit_classes
+from autonas_keras.tasks.objectives import check_encoding, check_single, directed, suit_classes
 from autonas_keras.tasks.proxy_check import ProxyCheck
 from autonas_keras.tasks.results import Results
 from autonas_keras.tasks.targets import Labels, Numbers, class_weights
@@ -134,6 +135,8 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
         self._heads = [node.in_blocks[0] for node in self.outputs]
         self._targets: list[Labels | Numbers] | None = None
         own_objects(self._heads)  # refuses two of one name
+        for head in self._heads:
+            check_single(head)
         wished, objective = objective, directed(objective, self._heads)
         check_objective(objective, self._heads)
         self._is_worker = distributed.role() == "worker"
@@ -168,7 +171,7 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
             seed = self._project.read().get("seed", int(np.random.default_rng().integers(2**31)))
         self.seed = int(seed)
         self._latency, self._oracle = latency, {"objective": wished, "max_trials": max_trials}
-        self._warm_start = None if warm_start is None else str(warm_start)
+        self._warm_start = None if warm_start is None else os.path.normpath(warm_start)
         self._make_tuner(method, graph)
 
     def _make_tuner(self, method: Method, graph: Graph) -> None:

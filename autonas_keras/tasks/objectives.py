@@ -102,6 +102,34 @@ def check_encoding(head: Any, multi_label: bool, binary: bool) -> None:
             )
 
 
+def check_single(head: Any) -> None:
+    """Refuse metrics of Keras that are a number for each class or threshold: trials are compared by one.
+
+    Args:
+        head: Of a graph.
+
+    Raises:
+        ValueError: When one is.
+    """
+    for metric in head.metrics or ():
+        try:
+            found = keras.metrics.get(metric) if isinstance(metric, str) else metric
+        except ValueError:  # Keras or the user's own functions know it later, or nobody
+            continue
+        advice = ""
+        if isinstance(found, keras.metrics.FBetaScore) and found.average is None:
+            advice = 'average="macro"'
+        elif isinstance(found, keras.metrics.R2Score) and found.class_aggregation is None:
+            advice = 'class_aggregation="uniform_average"'
+        elif isinstance(found, (keras.metrics.Precision, keras.metrics.Recall)) and len(found.thresholds) > 1:
+            advice = "thresholds=0.5"
+        if advice:
+            raise ValueError(
+                f"Expected metrics of one number each, got {metric_name(metric)!r}, which has several; "
+                f"pass keras.metrics.{type(found).__name__}({advice}), say."
+            )
+
+
 def metrics_of(head: Any) -> dict[str, Callable[[], keras.metrics.Metric]]:
     """The metrics that a head can report because the objective names them."""
     return OF_CLASSES if isinstance(head, host.ClassificationHead) else OF_NUMBERS

@@ -31,7 +31,7 @@ from autonas_keras.tuners.settings import Method, _check, _whole
 from autonas_keras.tuners.story import write_controller
 from autonas_keras.tuners.watching import Estimate, named
 
-LATER = ("proxy", "top_k", "stop_below_median")  # settings that say nothing unless they are set
+LATER = ("proxy", "top_k", "stop_below_median", "delayed")  # settings that say nothing unless they are set
 COUNTED = 200_000  # architectures whose costs may be counted, without building them, for one proposal
 PATIENCE = 10  # epochs without progress after which a trial ends, as in AutoKeras
 

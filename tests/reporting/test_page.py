@@ -202,8 +202,12 @@ def test_the_command_writes_the_page_and_names_what_it_lacks(
     assert "<h1>digits</h1>" in page and "3 trials" in page and "Learning curves" in page
     main(["report", str(folder), "--output", "other.htm"])
     assert capsys.readouterr().out.split() == ["digits.html", "other.htm"]
+    other = tmp_path / "other"
+    other.mkdir()
+    other.joinpath("notes.txt").write_text("mine")
     for arguments, words in (
         ([str(tmp_path / "no")], "folder of a search"),
+        ([str(other)], "without project.json or oracle.json"),
         ([str(folder), "--output", "a.pdf"], ".html"),
         ([str(folder.parent)], "which holds digits; pass one of them"),
         ([str(folder), "--output", str(folder / "project.json" / "a.html")], "project.json"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from autonas_keras.blocks import ClassificationHead, RegressionHead
 from autonas_keras.evaluation import Proxy
 from autonas_keras.tasks import ImageClassifier
 from autonas_keras.tasks.facts import check_objective
-from autonas_keras.tasks.objectives import directed, suit_classes
+from autonas_keras.tasks.objectives import check_single, directed, suit_classes
 from tests.tasks.small import ONE_CELL, digits
 
 
@@ -69,6 +70,28 @@ def test_what_is_not_known_stays_or_is_refused() -> None:
 def test_a_name_that_is_nearly_one_is_told_what_it_could_be(head: type, objective: str, hint: str) -> None:
     with pytest.raises(ValueError, match=f"got '{objective}'; (did you mean|known are) .*{hint}"):
         check_objective(objective, [head()])
+
+
+@pytest.mark.parametrize(
+    ("metric", "advice"),
+    [
+        ("f1_score", 'F1Score(average="macro")'),
+        (keras.metrics.FBetaScore(name="own"), 'FBetaScore(average="macro")'),
+        (keras.metrics.R2Score(class_aggregation=None), "R2Score(class_aggregation="),
+        (keras.metrics.Recall(thresholds=[0.2, 0.5]), "Recall(thresholds=0.5)"),
+    ],
+)
+def test_metrics_of_several_numbers_are_refused(metric: object, advice: str) -> None:
+    with pytest.raises(ValueError, match=f"which has several; pass keras.metrics.{re.escape(advice)}"):
+        check_single(ClassificationHead(metrics=[metric]))
+
+
+def test_metrics_of_one_number_pass(tmp_path: Path) -> None:
+    metrics = ["accuracy", "auc", "nobody_knows_it", keras.metrics.F1Score(average="weighted"), keras.metrics.R2Score()]
+    check_single(ClassificationHead(metrics=[*metrics, keras.metrics.Precision(), lambda y, p: y]))
+    with pytest.raises(ValueError, match="got 'f1_score', which has several"):
+        ImageClassifier(metrics=["accuracy", keras.metrics.F1Score()], directory=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_f1_score_of_many_classes_takes_the_likeliest_and_that_of_the_user_stays() -> None:
