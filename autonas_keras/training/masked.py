@@ -38,7 +38,8 @@ def only_used(
     Args:
         optimizer: Any stock optimizer.
         groups: Weights in groups; those of no group are moved always.
-        weight_decay: L2, added to the gradients of what is used after clipping, as PyTorch's SGD does.
+        weight_decay: L2, added to the gradients of what is used after clipping, as PyTorch's SGD does; not of what the
+            optimizer was told by ``exclude_from_weight_decay``.
     """
     if isinstance(optimizer, _OnlyUsed):
         # Another replica waits in here for this one, with the same routes.
@@ -123,7 +124,9 @@ class _OnlyUsed:
         )
 
     def _with_l2(self, slope: tf.Tensor, variable: Any) -> tf.Tensor:
-        return slope + self._l2 * tf.cast(tf.convert_to_tensor(variable), slope.dtype) if self._l2 else slope
+        if not self._l2 or not self._use_weight_decay(variable):  # type: ignore[attr-defined]
+            return slope
+        return slope + self._l2 * tf.cast(tf.convert_to_tensor(variable), slope.dtype)
 
     def _grouped(self, variables: Sequence[Any]) -> list[tuple[tf.Tensor | None, list[int]]]:
         """Places of the variables by whether they are used; one branch of the graph serves many of them."""

@@ -79,7 +79,8 @@ class PathModel(keras.Model):
         Args:
             optimizer: Of the weights.
             paths: Architectures in a step.
-            weight_decay: L2 of the weights that a step uses, added to their gradients as PyTorch's SGD does.
+            weight_decay: L2 of the weights that a step uses, added to their gradients as PyTorch's SGD does, but of those
+                that ``optimizer.exclude_from_weight_decay`` names.
             distillation: Share of the loss of all architectures but the first that takes what the first one predicts as
                 the truth (in-place distillation); 1 as in BigNAS. They then learn without dropout, which is for the
                 first one alone.

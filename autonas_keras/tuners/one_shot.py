@@ -7,7 +7,7 @@ import zlib
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import keras
 import pandas as pd
@@ -66,6 +66,8 @@ class OneShot(Method):
             decides, as published. None votes where images are classified and all that is searched is cells.
         **others: Those of ``Method``, for the training of the network that is found.
     """
+
+    undecayed: ClassVar[tuple[str, ...]] = ()  # names of weights that have no L2
 
     search_cells: int = 3
     search_channels: int | None = None
@@ -281,6 +283,8 @@ class OneShotTuner(SharedTuner):
             if adaptive
             else keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, global_clipnorm=5.0)
         )
+        if method.undecayed:
+            optimizer.exclude_from_weight_decay(var_names=list(method.undecayed))
         model.compile(
             optimizer,
             paths=self._paths(),

@@ -107,6 +107,25 @@ def test_what_a_step_does_not_use_keeps_its_weights_and_momentum() -> None:
         np.testing.assert_array_equal(found.trainable_variables[place].numpy(), weight)
 
 
+def test_weights_without_decay_have_no_l2(float64: None) -> None:
+    moved = []
+    for decay in (0.0, 0.1):
+        optimizer = keras.optimizers.SGD(0.5)
+        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+        found = model(optimizer=optimizer, weight_decay=decay)
+        for variable in found.trainable_variables:
+            variable.assign(variable + 1.0)  # offsets begin at zero
+        before = {v.path: v.numpy() for v in found.trainable_variables}
+        steps(found, [found.space.default()], [data()])
+        moved.append({v.path: (before[v.path], v.numpy()) for v in found.trainable_variables})
+    used = [path for path, (start, end) in moved[0].items() if not np.array_equal(start, end)]
+    assert {path.rpartition("/")[2] for path in used} >= {"kernel", "bias", "beta"}
+    for path in used:
+        start, plain = moved[0][path]
+        l2 = 0.0 if path.rpartition("/")[2] in ("gamma", "beta", "bias") else 0.5 * 0.1 * start
+        np.testing.assert_allclose(moved[1][path][1], plain - l2, rtol=1e-12, atol=1e-15)
+
+
 @pytest.mark.parametrize("distillation", [0.0, 1.0])
 def test_paths_sum_their_gradients_and_may_take_what_the_first_predicts_as_the_truth(
     float64: None, distillation: float
