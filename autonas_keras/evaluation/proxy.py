@@ -94,7 +94,8 @@ class Proxy:
             x: As in ``task.fit``.
             y: As in ``task.fit``.
             n: Architectures; of ten, a correlation is known to some 0.3.
-            **fit: What else ``task.fit`` takes, such as ``epochs``, those of the full training.
+            **fit: Of what else ``task.fit`` takes: ``epochs``, those of the full training, ``batch_size``, ``callbacks``,
+                ``validation_split``, ``validation_data`` and ``verbose``.
 
         Raises:
             ValueError: When nothing of the task's networks follows a setting of the proxy.

@@ -36,7 +36,8 @@ class Asha(StrategyOracle):
     The strategy learns from the lowest rung only, where all were trained for the same time.
 
     What was among the best when few had ended may fall behind later, so more than ``1 / factor`` of a rung go on in the
-    end: a third more or twice as many. ``delayed`` lets one go on only while no more than that share of the rung did.
+    end. ``delayed`` lets one go on only while no more than that share of the rung did, at the price that a better one
+    that comes late may find no place.
 
     Args:
         objective: As keras_tuner.Oracle takes it.
@@ -79,6 +80,8 @@ class Asha(StrategyOracle):
         self.max_trials: int | None = max_trials
         self.candidates = max_trials
         self.max_epochs, self.min_epochs, self.factor = max_epochs, min_epochs, factor
+        if not isinstance(delayed, bool):
+            raise ValueError(f"Expected delayed to be True or False, got {delayed!r}.")
         self.delayed = delayed
         self._rungs = None if rungs is None else _checked(rungs)
         assert self.rungs  # refuses numbers that make none

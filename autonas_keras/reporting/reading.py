@@ -34,7 +34,7 @@ def read_story(folder: str | os.PathLike[str]) -> Story:
 
     Raises:
         FileNotFoundError: When there is no such folder.
-        ValueError: When it holds searches and is none, or holds nothing that a search writes.
+        ValueError: When it holds searches and is none, or holds other things only.
     """
     folder = Path(folder).absolute()
     if not folder.is_dir():
@@ -46,7 +46,8 @@ def read_story(folder: str | os.PathLike[str]) -> Story:
         raise ValueError(
             f"Expected the folder of one search, got {folder}, which holds {', '.join(inside)}; pass one of them."
         )
-    if any(folder.iterdir()) and not any(True for pattern in WRITTEN for _ in folder.glob(pattern)):
+    others = any(not file.name.startswith(".") for file in folder.iterdir())  # half-written files begin so
+    if others and not any(True for pattern in WRITTEN for _ in folder.glob(pattern)):
         raise ValueError(
             f"Expected the folder of a search, got {folder} without {' or '.join(WRITTEN[:2])}; "
             "pass directory/project_name of the task."

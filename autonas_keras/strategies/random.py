@@ -14,7 +14,7 @@ class RandomSearch(Strategy):
 
     Args:
         space: What is searched.
-        **kwargs: ``seed``, ``unique``, ``limits`` and ``costs`` as ``Strategy`` takes them.
+        **kwargs: What ``Strategy`` takes: ``seed``, ``unique``, ``limits``, ``costs``, ``scorer``, ``warmup`` and others.
     """
 
     def _suggest(self) -> Architecture:

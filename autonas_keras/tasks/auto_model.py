@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -70,7 +69,7 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
         tuner: A name ("darts", "spos", "enas", "ofa", "bignas", "evolution", "random" and others), a method with its
             settings such as ``ank.tuners.Darts(order=2)``, or a subclass of AutoKeras's AutoTuner. None and "auto" are
             "darts", or with a ``time_limit`` what suits data, machine and time; "auto" also where cells are not all
-            that is searched.
+            that is searched. None with settings is "darts" in any case, whose they are.
         overwrite: Whether to remove a search that is in the folder; otherwise it is gone on with.
         seed: Seed of the search, 0 too; a search without one draws it and keeps it in its folder.
         max_model_size: Most parameters of a network, as in AutoKeras; the same as ``limits={"params": ...}``.
@@ -84,8 +83,9 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
         **settings: Settings of the method, such as ``search_epochs=30``.
 
     Raises:
-        ValueError: When a name is unknown, limits are wrong, or the folder belongs to another search.
-        TypeError: When the method has no such setting.
+        ValueError: When a name is unknown, limits are wrong, a metric is several numbers, no head reports the objective,
+            or the folder belongs to another search.
+        TypeError: When the method has no such setting, or ``latency`` is no table.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
             seed = self._project.read().get("seed", int(np.random.default_rng().integers(2**31)))
         self.seed = int(seed)
         self._latency, self._oracle = latency, {"objective": wished, "max_trials": max_trials}
-        self._warm_start = None if warm_start is None else os.path.normpath(warm_start)
+        self._warm_start = None if warm_start is None else str(Path(str(warm_start)))
         self._make_tuner(method, graph)
 
     def _make_tuner(self, method: Method, graph: Graph) -> None:

@@ -18,7 +18,7 @@ class ImageClassifier(AutoModel):
         metrics: Keras metrics; accuracy by default.
         project_name: Name of the folder in ``directory`` that keeps the search.
         **kwargs: As ``AutoModel`` takes them: tuner, space, limits, latency, directory, seed, max_trials, objective,
-            overwrite, max_model_size and the settings of the method.
+            overwrite, max_model_size, warm_start and the settings of the method.
 
     Example:
         ``clf = ank.ImageClassifier(tuner="darts", seed=0); clf.fit(x, y); clf.export_model().save("found.keras")``
@@ -46,7 +46,7 @@ class ImageRegressor(AutoModel):
         metrics: Keras metrics; mean squared error by default.
         project_name: Name of the folder in ``directory`` that keeps the search.
         **kwargs: As ``AutoModel`` takes them: tuner, space, limits, latency, directory, seed, max_trials, objective,
-            overwrite, max_model_size and the settings of the method.
+            overwrite, max_model_size, warm_start and the settings of the method.
     """
 
     def __init__(

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import keras_tuner
+import tree
 from autokeras.blocks import heads as host
 
 # KerasTuner takes every metric that it does not know for one to make small, R2Score and F1Score among them.
@@ -18,6 +19,11 @@ LARGER = {
     *("IoU", "BinaryIoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"),
 }
 FUNCTIONS = {"accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"}
+
+COUNTING = tuple(  # by a threshold, or several
+    getattr(keras.metrics, name)
+    for name in ("Precision", "Recall", "TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives")
+)
 
 # Metrics that a head reports because the objective asks for them.
 OF_CLASSES: dict[str, Callable[[], keras.metrics.Metric]] = {
@@ -111,17 +117,17 @@ def check_single(head: Any) -> None:
     Raises:
         ValueError: When one is.
     """
-    for metric in head.metrics or ():
+    for metric in tree.flatten([head.metrics]):
         try:
             found = keras.metrics.get(metric) if isinstance(metric, str) else metric
-        except ValueError:  # Keras or the user's own functions know it later, or nobody
+        except (TypeError, ValueError):  # it needs arguments, or Keras knows it from its registry later, or nobody
             continue
         advice = ""
         if isinstance(found, keras.metrics.FBetaScore) and found.average is None:
             advice = 'average="macro"'
         elif isinstance(found, keras.metrics.R2Score) and found.class_aggregation is None:
             advice = 'class_aggregation="uniform_average"'
-        elif isinstance(found, (keras.metrics.Precision, keras.metrics.Recall)) and len(found.thresholds) > 1:
+        elif isinstance(found, COUNTING) and len(found.thresholds) > 1:
             advice = "thresholds=0.5"
         if advice:
             raise ValueError(

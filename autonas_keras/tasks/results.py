@@ -73,7 +73,8 @@ class Results(Prediction):
         Architecture, costs and score stand in ``specialized`` afterwards.
 
         Args:
-            limits: Upper bounds of "params" and "flops"; None for the best of all.
+            limits: Upper bounds of "params", "flops" and, where the search has a table, "latency_ms"; None for the best of
+                all.
             verbose: 0 or 1.
 
         Returns:

@@ -10,6 +10,7 @@ import keras
 import pandas as pd
 
 from autonas_keras.blocks import ClassificationHead, RegressionHead, StructuredDataInput
+from autonas_keras.evaluation import Proxy, ProxyReport
 from autonas_keras.tasks.auto_model import AutoModel, settled
 from autonas_keras.tasks.sources import is_dataset
 from autonas_keras.tasks.table_sources import as_frame, read_csv
@@ -61,28 +62,36 @@ class _StructuredDataTask(AutoModel):
                 another search.
             TypeError: When the data is of a type that is not known.
         """
-        if isinstance(y, str):
-            self._target = y
-            if isinstance(self.tuner, SearchTuner):
-                self._facts["target"] = y
-        x, y = self._with_target(x, y, "x")
-        if isinstance(validation_data, (str, os.PathLike)):
-            validation_data = self._with_target(validation_data, self._target, "validation_data")
-        elif isinstance(validation_data, (tuple, list)) and len(validation_data) == 2:
-            validation_data = self._with_target(validation_data[0], validation_data[1], "the validation x")
-        if batch_size is None and not is_dataset(x) and x is not None:
-            samples = len(as_frame(x, "x")[0])
-            batch_size = next(size for least, size in BATCHES.items() if samples >= least)
+        x, y, validation_data, batch_size = self._prepared(x, y, validation_data, batch_size)
         return super().fit(
             x,
             y,
-            batch_size=32 if batch_size is None else batch_size,
+            batch_size=batch_size,
             epochs=epochs,
             callbacks=callbacks,
             validation_split=validation_split,
             validation_data=validation_data,
             verbose=verbose,
             **kwargs,
+        )
+
+    def validate_proxy(  # type: ignore[override]
+        self,
+        x: Any,
+        y: Any = None,
+        proxy: Proxy | None = None,
+        n: int = 10,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        validation_split: float = 0.2,
+        validation_data: Any = None,
+        verbose: Any = 0,
+    ) -> ProxyReport:
+        """As ``AutoModel.validate_proxy``, with x, y, batch_size and validation_data as ``fit`` takes them here."""
+        x, y, validation_data, batch_size = self._prepared(x, y, validation_data, batch_size)
+        return super().validate_proxy(
+            x, y, proxy, n, epochs, batch_size, callbacks, validation_split, validation_data, verbose
         )
 
     def predict(self, x: Any, batch_size: int = 32, verbose: Any = 1, **kwargs: Any) -> Any:
@@ -97,6 +106,22 @@ class _StructuredDataTask(AutoModel):
             y = self._known_target()
         x, y = self._with_target(x, y, "x")
         return super().evaluate(x, y, batch_size=batch_size, verbose=verbose, **kwargs)
+
+    def _prepared(self, x: Any, y: Any, validation_data: Any, batch_size: int | None) -> tuple[Any, Any, Any, int]:
+        """What ``fit`` of other tasks takes: files read, targets taken apart, and a number of samples in a batch."""
+        if isinstance(y, str):
+            self._target = y
+            if isinstance(self.tuner, SearchTuner):
+                self._facts["target"] = y
+        x, y = self._with_target(x, y, "x")
+        if isinstance(validation_data, (str, os.PathLike)):
+            validation_data = self._with_target(validation_data, self._target, "validation_data")
+        elif isinstance(validation_data, (tuple, list)) and len(validation_data) == 2:
+            validation_data = self._with_target(validation_data[0], validation_data[1], "the validation x")
+        if batch_size is None and not is_dataset(x) and x is not None:
+            samples = len(as_frame(x, "x")[0])
+            batch_size = next(size for least, size in BATCHES.items() if samples >= least)
+        return x, y, validation_data, 32 if batch_size is None else batch_size
 
     def _with_target(self, x: Any, y: Any, name: str) -> tuple[Any, Any]:
         """x and y, where y is the name of a column of x, taken apart."""
@@ -141,7 +166,7 @@ class StructuredDataClassifier(_StructuredDataTask):
         metrics: Keras metrics; accuracy by default.
         project_name: Name of the folder in ``directory`` that keeps the search.
         **kwargs: As ``AutoModel`` takes them: tuner, space, limits, directory, seed, max_trials, objective, overwrite,
-            max_model_size and the settings of the method.
+            max_model_size, warm_start and the settings of the method.
 
     Example:
         ``clf = ank.StructuredDataClassifier(tuner="random", max_trials=10, seed=0); clf.fit("train.csv", "survived")``
@@ -174,7 +199,7 @@ class StructuredDataRegressor(_StructuredDataTask):
         metrics: Keras metrics; mean squared error by default.
         project_name: Name of the folder in ``directory`` that keeps the search.
         **kwargs: As ``AutoModel`` takes them: tuner, space, limits, directory, seed, max_trials, objective, overwrite,
-            max_model_size and the settings of the method.
+            max_model_size, warm_start and the settings of the method.
     """
 
     def __init__(

@@ -108,6 +108,24 @@ def test_delayed_promotions_worked_by_hand(tmp_path: Path) -> None:
     assert oracle.epochs_trained == 9 * 1 + 3 * 2 + 1 * 6
 
 
+def test_delayed_promotions_after_a_failure_and_a_reload(tmp_path: Path) -> None:
+    oracle = asha(tmp_path, delayed=True, factor=2, max_epochs=2, max_consecutive_failed_trials=9)
+    for value in (0.1, None):
+        end(oracle, oracle.create_trial("tuner0"), value)
+    promoted = oracle.create_trial("tuner0")
+    assert job(promoted) == ("0000", 1, 2)  # one of two, of which one failed
+    oracle.save()
+    again = asha(tmp_path, keras_tuner.HyperParameters(), delayed=True, factor=2, max_epochs=2)
+    again.reload()
+    assert job(again.create_trial("other")) == ("0000", 1, 2)  # under way when the process died
+    end(again, again.trials[promoted.trial_id], None)
+    for value in (0.9, 0.8):
+        trial = again.create_trial("tuner0")
+        assert job(trial) == (None, 0, 1)
+        end(again, trial, value)
+    assert job(again.create_trial("tuner0")) == (trial.trial_id[:-1] + "3", 1, 2)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_delayed_promotions_are_never_more_than_their_share(seed: int, tmp_path: Path) -> None:
     rng, trained = np.random.default_rng(seed), {}
@@ -192,6 +210,7 @@ def test_rungs_stay_when_a_search_goes_on_with_more_trials(tmp_path: Path) -> No
         ({"max_epochs": 0}, "max_epochs"),
         ({"min_epochs": 10}, "min_epochs of at most max_epochs = 9, got 10"),
         ({"rungs": (3, 3)}, "each of more than the one before"),
+        ({"delayed": "no"}, "delayed to be True or False, got 'no'"),
         ({"rungs": ()}, "rungs of positive epochs"),
     ],
 )

@@ -79,6 +79,8 @@ def test_a_name_that_is_nearly_one_is_told_what_it_could_be(head: type, objectiv
         (keras.metrics.FBetaScore(name="own"), 'FBetaScore(average="macro")'),
         (keras.metrics.R2Score(class_aggregation=None), "R2Score(class_aggregation="),
         (keras.metrics.Recall(thresholds=[0.2, 0.5]), "Recall(thresholds=0.5)"),
+        (keras.metrics.TruePositives(thresholds=[0.2, 0.5]), "TruePositives(thresholds=0.5)"),
+        ({"a": ["f1_score"]}, 'F1Score(average="macro")'),
     ],
 )
 def test_metrics_of_several_numbers_are_refused(metric: object, advice: str) -> None:
@@ -87,8 +89,12 @@ def test_metrics_of_several_numbers_are_refused(metric: object, advice: str) -> 
 
 
 def test_metrics_of_one_number_pass(tmp_path: Path) -> None:
-    metrics = ["accuracy", "auc", "nobody_knows_it", keras.metrics.F1Score(average="weighted"), keras.metrics.R2Score()]
-    check_single(ClassificationHead(metrics=[*metrics, keras.metrics.Precision(), lambda y, p: y]))
+    metrics = ["accuracy", "auc", keras.metrics.F1Score(average="weighted"), keras.metrics.R2Score()]
+    check_single(ClassificationHead(metrics=[*metrics, keras.metrics.Precision()]))
+    for given in (None, "accuracy", ["MeanIoU", "nobody_knows_it"], keras.metrics.AUC(multi_label=True)):
+        head = ClassificationHead()
+        head.metrics = given  # as a head of AutoKeras holds them
+        check_single(head)
     with pytest.raises(ValueError, match="got 'f1_score', which has several"):
         ImageClassifier(metrics=["accuracy", keras.metrics.F1Score()], directory=tmp_path)
     assert not list(tmp_path.iterdir())

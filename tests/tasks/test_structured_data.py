@@ -72,6 +72,15 @@ def test_a_csv_file_from_fit_to_the_exported_model(tmp_path: Path) -> None:
         again.fit(data.assign(paid=data["paid"].str.upper()), "says", epochs=4, verbose=0)
 
 
+def test_a_proxy_is_checked_on_what_fit_takes(tmp_path: Path) -> None:
+    people().to_csv(tmp_path / "train.csv", index=False)
+    model = classifier(tmp_path, max_trials=2)
+    report = ank.Proxy(data_fraction=0.5).validate(model, tmp_path / "train.csv", "says", n=3, epochs=1)
+    assert len(report.table) == 3 and report.table["full_score"].notna().all()
+    model.fit(tmp_path / "train.csv", "says", epochs=1, verbose=0)
+    assert len(model.leaderboard()) == 2
+
+
 def test_the_encoder_learns_from_the_training_samples_only(tmp_path: Path) -> None:
     data = people()
     data.loc[:, "id"] = [f"person {i // 2}" for i in range(len(data))]
