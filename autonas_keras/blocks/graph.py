@@ -26,6 +26,8 @@ from autonas_keras.files import write_atomically
 from autonas_keras.layers import normalised_table
 from autonas_keras.spaces import Columns, JoinedSpace
 
+HALF = ("float16", "bfloat16")
+
 
 @keras.utils.register_keras_serializable(package="autonas_keras")
 class Graph(graph_module.Graph):
@@ -137,7 +139,7 @@ class Graph(graph_module.Graph):
                 for node, tensor in zip(part.outputs, tree.flatten(part.build(hp, inputs=given)), strict=True):
                     tensors[self._node_to_id[node]] = tensor
             outputs = [tensors[self._node_to_id[node]] for node in self.outputs]
-            return keras.Model(alone(entries), alone(outputs), name="network")
+            return _with_whole_means(keras.Model(alone(entries), alone(outputs), name="network"))
 
     def _given(self, part: Any, node: Any, tensor: Any) -> Any:
         """What a block reads of a node: of an encoded table all but the searched ones normalised numbers."""
@@ -213,6 +215,20 @@ class Graph(graph_module.Graph):
 def _number(part: Any) -> int:
     """The number at the end of a name, 0 without one."""
     return int(part.name.rpartition("_")[2]) if re.search(r"_\d+$", part.name) else 0
+
+
+def _with_whole_means(model: keras.Model) -> keras.Model:
+    """The model, whose normalisation of inputs is in float32, and what comes before it: in half precision it cannot see
+    data in parts, and large numbers have neither means nor room."""
+    if keras.config.dtype_policy().compute_dtype not in HALF:
+        return model
+    for layer in [layer for layer in model.layers if isinstance(layer, keras.layers.Normalization)]:
+        before = keras.Model(keras.utils.get_source_inputs(layer.input), layer.input).layers
+        for part in (layer, *(other for other in before if not other.weights)):
+            if part.compute_dtype in HALF:
+                part.dtype_policy = keras.DTypePolicy("float32")
+        layer.finalize_state()
+    return model
 
 
 def alone(tensors: list[Any]) -> Any:

@@ -40,7 +40,7 @@ def run_layers(model: keras.Model, inputs: list[tf.Tensor], normalise: Callable[
         if isinstance(operation, keras.Model):
             return run_layers(functional(operation), keras.tree.flatten(args[0]), normalise, visit)
         if isinstance(operation, NORMALISATIONS):
-            return normalise(operation, args[0])
+            return keras.tree.map_structure(_as(args), normalise(operation, args[0]))
         known = _arguments(operation.__class__)
         kwargs = {name: value for name, value in kwargs.items() if name in known or value is not None}
         result = operation.call(*args, **{**kwargs, **({"training": False} if "training" in known else {})})

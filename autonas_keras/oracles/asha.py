@@ -31,7 +31,10 @@ class Asha(StrategyOracle):
     ``1 / factor`` of its rung and was not promoted yet, of the highest rung that has one; else a new architecture for
     the lowest rung. So no worker ever waits for a rung to fill.
 
-    Each rung of an architecture is a trial of its own, which goes on where the one in ``tuner/trial_id`` paused, with
+    A space of too few architectures to fill the rungs has its best trained to the highest in the end.
+
+    Each rung of an architecture is a trial of its own, for a tuner that knows of this (``tuner="asha"``, or one like
+    KerasTuner's Hyperband): it goes on where the one in ``tuner/trial_id`` paused, with
     ``tuner/initial_epoch`` epochs, and ends at ``tuner/epochs``: the hyperparameters that KerasTuner's Hyperband uses.
     The strategy learns from the lowest rung only, where all were trained for the same time.
 
@@ -75,6 +78,8 @@ class Asha(StrategyOracle):
     ) -> None:
         if isinstance(strategy, str) and strategy not in STRATEGIES:
             raise ValueError(f"Expected the name of a strategy, got {strategy!r}{close_names(strategy, STRATEGIES)}.")
+        if not isinstance(strategy, str) and not (isinstance(strategy, type) and issubclass(strategy, Strategy)):
+            raise ValueError(f"Expected strategy to be a name or a class of strategies, got {strategy!r}.")
         self.strategy_class = STRATEGIES[strategy] if isinstance(strategy, str) else strategy
         super().__init__(objective, max_trials, **kwargs)
         self.max_trials: int | None = max_trials
@@ -120,9 +125,25 @@ class Asha(StrategyOracle):
         if self.candidates is not None and begun >= self.candidates:
             return {"status": STATUS.STOPPED, "values": None}
         response = super().populate_space(trial_id)
+        if response["status"] == STATUS.STOPPED and not self.ongoing_trials:
+            trial = self._furthest()
+            return response if trial is None else self._promotion(trial, int(trial.hyperparameters.values[RUNG]) + 1)
         if response["status"] == STATUS.RUNNING:
             response["values"] = {**response["values"], UNTIL: rungs[0], FROM: 0, BRACKET: 0, RUNG: 0}
         return response
+
+    def _furthest(self) -> Any:
+        """Where a space has too few architectures to fill the rungs: the best that could still go on, until one is trained
+        in full."""
+        continued = self.continued()
+        for rung in reversed(range(len(self.rungs))):
+            done = [trial for trial in self._over(rung) if trial.status == STATUS.COMPLETED]
+            left = [trial for trial in done if trial.trial_id not in continued]
+            if done and rung == len(self.rungs) - 1:
+                return None
+            if left:
+                return max(left, key=self._reached)
+        return None
 
     def continued(self) -> set[str]:
         """The ids of the trials that others go on from."""
@@ -196,12 +217,11 @@ def geometric_rungs(
     Raises:
         ValueError: When a number is out of its range.
     """
-    check_count("max_epochs", max_epochs)
-    check_count("factor", factor, least=2)
+    max_epochs, factor = check_count("max_epochs", max_epochs), check_count("factor", factor, least=2)
     check_count("min_epochs", 1 if min_epochs is None else min_epochs)
     if min_epochs is not None and min_epochs > max_epochs:
         raise ValueError(f"Expected min_epochs of at most max_epochs = {max_epochs}, got {min_epochs}.")
-    rungs, share = [int(max_epochs)], factor
+    rungs, share = [max_epochs], factor
     while max_epochs >= share * (min_epochs or 1) and (min_epochs or candidates is None or candidates >= share):
         rungs.append(-(-max_epochs // share))
         share *= factor
@@ -209,7 +229,7 @@ def geometric_rungs(
 
 
 def _checked(rungs: Sequence[int]) -> tuple[int, ...]:
-    found = tuple(rungs)
+    found = tuple(rungs) if isinstance(rungs, Sequence) else ()
     whole = all(isinstance(epochs, (int, np.integer)) and not isinstance(epochs, bool) for epochs in found)
     if not found or not whole or found[0] < 1 or any(a >= b for a, b in pairwise(found)):
         raise ValueError(f"Expected rungs of positive epochs, each of more than the one before, got {rungs!r}.")

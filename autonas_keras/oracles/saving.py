@@ -63,8 +63,7 @@ class DurableOracle(keras_tuner.Oracle):
     seed: int
 
     def __init__(self, *args: Any, seed: int | None = None, **kwargs: Any) -> None:
-        if seed is None:
-            seed = int(np.random.default_rng().integers(1, 2**31))
+        seed = int(np.random.default_rng().integers(1, 2**31)) if seed is None else check_count("seed", seed, least=0)
         # KerasTuner takes 0 for "none given" and draws from Python's global generator.
         super().__init__(*args, seed=seed or 2**31, **kwargs)
         for name, least in (("max_trials", 1), ("max_retries_per_trial", 0), ("max_consecutive_failed_trials", 1)):

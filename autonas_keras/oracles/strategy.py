@@ -56,19 +56,25 @@ class StrategyOracle(DurableOracle):
         known = strategy_arguments(self.strategy_class)
         for name in kwargs:
             if name not in known:
-                names = [*known, *HOST_ARGUMENTS, "space"]
+                own = [n for n, p in inspect.signature(type(self)).parameters.items() if p.kind is not p.VAR_KEYWORD]
+                names = list(dict.fromkeys([*own, *known, *HOST_ARGUMENTS, "space"]))
                 raise ValueError(
                     f"Expected arguments of {type(self).__name__}, got {name!r}{close_names(name, names)}."
                 )
         # What the strategy does not take is refused now, before there are hyperparameters.
         trial = self.strategy_class(space or Space((Choice("probe", (0, 1)),)), seed=seed, **kwargs)
         super().__init__(objective, max_trials, seed=seed, **host)
-        self.seed = self.seed if seed is None else seed
+        self.seed = self.seed if seed is None else int(seed)
         several = hasattr(self.objective, "objectives")
         if trial.objectives != 1 and not several:
             raise ValueError(
                 f"Expected a list of objectives for {type(self).__name__}, got {self.objective}; "
                 'for example ["val_accuracy", keras_tuner.Objective("params", "min")].'
+            )
+        count = len(self.objective.objectives) if several else 1
+        if trial.objectives != 1 and (count < 2 or trial.objectives not in (0, count)):
+            raise ValueError(
+                f"Expected {trial.objectives or 'two or more'} objectives for {type(self).__name__}, got {count}."
             )
         self.space, self.settings = space, kwargs
         self.strategy: Strategy | None = None

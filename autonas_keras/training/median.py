@@ -70,16 +70,21 @@ class MedianStopping(keras.callbacks.Callback):
         entry = {name: float(value) for name, value in (logs or {}).items()}
         if self.monitor not in entry:
             raise ValueError(f"Expected {self.monitor!r} among the logs {sorted(entry)}, got none; change monitor.")
-        self._logs = [*self._logs[:epoch], entry]
+        # A training that goes on from another has no logs of the epochs before.
+        self._logs = [*self._logs[:epoch], *({} for _ in range(epoch - len(self._logs))), entry]
         warmup = int(self.params.get("epochs", 0)) // 4 if self.warmup_epochs is None else self.warmup_epochs
-        if epoch + 1 > warmup and self.is_below([entry[self.monitor] for entry in self._logs]):
+        if epoch + 1 > warmup and self.is_below([entry.get(self.monitor, math.nan) for entry in self._logs]):
             self.model.stop_training = True
 
     def is_below(self, values: Sequence[float]) -> bool:
-        """Whether the best of the values of all epochs so far is worse than the median of the others' averages."""
+        """Whether the best of the values of all epochs so far is worse than the median of the others' averages.
+
+        Values before the first that is a number, of epochs that another training did, are compared with nobody's.
+        """
         self._read()
         epochs = len(values)
-        averages = [statistics.fmean(other[:epochs]) for other in self._others.values() if len(other) >= epochs]
+        first = next((epoch for epoch, value in enumerate(values) if math.isfinite(value)), 0)
+        averages = [statistics.fmean(other[first:epochs]) for other in self._others.values() if len(other) >= epochs]
         averages = [average for average in averages if math.isfinite(average)]
         if len(averages) < self.min_trials:
             return False
@@ -92,7 +97,7 @@ class MedianStopping(keras.callbacks.Callback):
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         self.name = self.name or uuid.uuid4().hex
         names = {name: None for entry in self._logs for name in entry}
-        history = {name: [entry[name] for entry in self._logs if name in entry] for name in names}
+        history = {name: [entry.get(name, math.nan) for entry in self._logs] for name in names}
         write_curves(self.directory / self.name, history)
 
     def _read(self) -> None:

@@ -265,10 +265,12 @@ def adapt(model: keras.Model, x: Any) -> None:
                 chunk = [np.asarray(array[start : start + CHUNK]) for array in given]
                 yield before(alone(chunk))
 
-        spec = tf.TensorSpec((None, *layer.input.shape[1:]), layer.input.dtype)
+        # What a layer was told to be later than its input, the input does not show.
+        normalises = isinstance(layer, keras.layers.Normalization)
+        spec = tf.TensorSpec((None, *layer.input.shape[1:]), layer.compute_dtype if normalises else layer.input.dtype)
         layer.adapt(tf.data.Dataset.from_generator(parts, output_signature=spec))
         held.clear()
-        if isinstance(layer, keras.layers.Normalization):
+        if normalises:
             variance = keras.ops.convert_to_numpy(layer.adapt_variance)
             layer.adapt_variance.assign(np.where(variance < 1e-12, 1.0, variance).astype(variance.dtype))
             layer.finalize_state()

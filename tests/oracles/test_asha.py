@@ -211,12 +211,47 @@ def test_rungs_stay_when_a_search_goes_on_with_more_trials(tmp_path: Path) -> No
         ({"min_epochs": 10}, "min_epochs of at most max_epochs = 9, got 10"),
         ({"rungs": (3, 3)}, "each of more than the one before"),
         ({"delayed": "no"}, "delayed to be True or False, got 'no'"),
+        ({"delay": True}, "did you mean 'delayed'"),
+        ({"strategy": dict}, "name or a class of strategies"),
+        ({"strategy": None}, "name or a class of strategies"),
+        ({"rungs": 3}, "rungs of positive epochs"),
+        ({"seed": -1}, "seed"),
         ({"rungs": ()}, "rungs of positive epochs"),
     ],
 )
 def test_wrong_arguments_are_refused(settings: dict[str, Any], words: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=words):
         asha(tmp_path, **settings)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_best_of_a_space_too_small_to_fill_the_rungs_is_trained_in_full(workers: int, tmp_path: Path) -> None:
+    hp = keras_tuner.HyperParameters()
+    hp.Choice("width", [1, 2, 3])
+    oracle = asha(tmp_path, hp, max_trials=20, max_epochs=27, min_epochs=None, rungs=(3, 9, 27))
+    running: dict[str, Any] = {}
+    for turn in range(40):
+        worker = f"worker{turn % workers}"
+        if worker in running:
+            trial = running.pop(worker)
+            end(oracle, trial, float(trial.hyperparameters.values["width"]))
+        trial = oracle.create_trial(worker)
+        if trial.status == STATUS.RUNNING:
+            running[worker] = trial
+    jobs = [(trial.hyperparameters.values["width"], *job(trial)[1:]) for trial in oracle.trials.values()]
+    assert sorted(jobs) == [(1, 0, 3), (2, 0, 3), (3, 0, 3), (3, 3, 9), (3, 9, 27)]
+
+
+def test_numbers_of_numpy_are_kept_as_others_are(tmp_path: Path) -> None:
+    count = np.int64
+    oracle = asha(
+        tmp_path, max_epochs=count(9), min_epochs=count(1), factor=count(3), max_trials=count(9), seed=count(3)
+    )
+    end(oracle, oracle.create_trial("tuner0"))
+    oracle.save()
+    again = asha(tmp_path, keras_tuner.HyperParameters(), seed=3)
+    again.reload()
+    assert again.rungs == (1, 3, 9) and oracle.seed == again.seed == 3
 
 
 def test_a_budget_on_a_published_table(data_dir: Path, tmp_path: Path) -> None:

@@ -198,6 +198,12 @@ def test_a_warm_up_leaves_questions_for_what_follows(tmp_path: Path) -> None:
 def test_a_front_needs_a_list_of_objectives() -> None:
     with pytest.raises(ValueError, match="Expected a list of objectives for NSGA2, got Objective"):
         oracles.NSGA2(objective=SCORE)
+    for objective, count, words in (
+        ([SCORE], 0, "two or more objectives for NSGA2, got 1"),
+        ([SCORE] * 2, 3, "3 .* got 2"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            oracles.NSGA2(objective=objective, objectives=count)
 
 
 def test_every_objective_counts_in_its_direction(tmp_path: Path) -> None:

@@ -292,6 +292,35 @@ def test_methods_of_autokeras_work_on_our_spaces(name: str, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("policy", "settings"),
+    [
+        ("mixed_float16", {"tuner": "spos", "evaluations": 3, "population_size": 2}),
+        ("mixed_bfloat16", {"tuner": "darts"}),
+        ("mixed_float16", {"tuner": "random", "max_trials": 1}),
+    ],
+)
+def test_images_are_searched_in_mixed_precision(policy: str, settings: dict[str, Any], tmp_path: Path) -> None:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        shared = {} if settings["tuner"] == "random" else {"search_cells": 1, "search_epochs": 1}
+        clf = ImageClassifier(space=ONE_CELL, directory=tmp_path, seed=0, **settings, **shared)
+        x, y = digits(40, 2)
+        x = 1000 * x  # beyond what half precision tells apart
+        clf.fit(x.astype("uint16"), y, epochs=1, verbose=0)
+        model = clf.export_model()
+    finally:
+        keras.config.set_dtype_policy(before)
+    layer = next(layer for layer in model.layers if isinstance(layer, keras.layers.Normalization))
+    assert float(np.ravel(layer.mean)[0]) == pytest.approx(x.mean(), rel=1e-4)
+    assert {layer.compute_dtype for layer in model.layers} == {"float32", policy.removeprefix("mixed_")}
+    outputs = model.predict(x, verbose=0)
+    assert outputs.dtype == np.float32 and np.isfinite(outputs).all()
+    model.save(tmp_path / "found.keras")
+    np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "found.keras").predict(x, verbose=0), outputs)
+
+
 def test_the_found_network_obeys_limits(found: tuple[ImageClassifier, Path], tmp_path: Path) -> None:
     x, y = digits(240)
     arguments: dict[str, Any] = {"space": SPACE, "seed": 0, "search_epochs": 2, "directory": tmp_path}

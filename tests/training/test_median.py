@@ -90,6 +90,24 @@ def test_trainings_know_one_another_by_their_files_also_after_a_kill(
     assert train(tmp_path, "e", [9.0, 1, 1, 1, 1, 1]) == [9.0, 1, 1, 1, 1, 1]
 
 
+def test_trainings_that_go_on_from_others_are_compared_by_their_epochs(tmp_path: Path) -> None:
+    def ended(name: str, first: int, values: list[float]) -> int:
+        entry = keras.Input((1,))
+        model = keras.Model(entry, keras.layers.Dense(1)(entry))
+        model.compile("sgd", "mse", run_eagerly=True)
+        rule = MedianStopping(tmp_path, "worth", "max", warmup_epochs=0, min_trials=2, name=name)
+        x = np.zeros((2, 1), "float32")
+        return len(
+            model.fit(x, x, initial_epoch=first, epochs=6, callbacks=[Told(values), rule], verbose=0).history["loss"]
+        )
+
+    curve = [1.0, 2, 3, 4, 5, 6]
+    assert ended("a", 2, curve) == ended("b", 2, curve) == 4
+    assert ended("c", 0, curve) == ended("d", 0, curve) == 6
+    assert ended("e", 2, [0, 0, 3, 4, 5, 6]) == 4  # all have 3 there
+    assert ended("f", 2, [0, 0, 2, 4, 5, 6]) == 1
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [({"mode": "up"}, "mode"), ({"min_trials": 0}, "min_trials"), ({"warmup_epochs": -1}, "warmup_epochs")],
