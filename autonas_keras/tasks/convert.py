@@ -80,8 +80,8 @@ def training_data(model: Any, x: Any, y: Any, validation_split: float, validatio
     return TrainingData(arrays, encodings, (x_val, y_val), targets)
 
 
-def pair(model: Any, x: Any, y: Any, name: str) -> tuple[Any, Any]:
-    """x and y, also out of a dataset that holds both.
+def pair(model: Any, x: Any, y: Any, name: str, shapes: Sequence[tuple[int, ...]] | None = None) -> tuple[Any, Any]:
+    """x and y, also out of a dataset that holds both; ``shapes`` are those of a sample that were trained on, if any.
 
     Raises:
         ValueError: When y is missing, or given beside a dataset.
@@ -89,7 +89,7 @@ def pair(model: Any, x: Any, y: Any, name: str) -> tuple[Any, Any]:
     if is_dataset(x):
         if y is not None:
             raise ValueError(f"Expected y in the dataset {name}, got a dataset and y; leave y out.")
-        return _from_pairs(model, x, name)
+        return _from_pairs(model, x, name, shapes)
     if y is None:
         raise ValueError("Expected y, got None; pass the targets, or a tf.data.Dataset of (x, y) as x.")
     return x, y
@@ -117,7 +117,7 @@ def read_inputs(model: Any, x: Any, name: str, shapes: Sequence[tuple[int, ...]]
         shapes: Shapes of a sample that were trained on, None for the training data itself.
     """
     if is_dataset(x):
-        x = _only_inputs(model, x, name)
+        x = _only_inputs(model, x, name, shapes)
     x = by_name(x, [node.name for node in model.inputs], name)
     # A dictionary for the only input is one of columns, if the input is encoded.
     parts = [x] if len(model.inputs) == 1 and model.encoders[0] else as_parts(x, len(model.inputs), name)
@@ -224,23 +224,25 @@ def _validation_pair(model: Any, data: Any) -> tuple[Any, Any]:
     return data[0], data[1]
 
 
-def _from_pairs(model: Any, dataset: Any, name: str) -> tuple[Any, Any]:
+def _from_pairs(
+    model: Any, dataset: Any, name: str, shapes: Sequence[tuple[int, ...]] | None = None
+) -> tuple[Any, Any]:
     """x and y of a dataset of (x, y)."""
     spec = known_spec(dataset)
-    return from_dataset(dataset, name, _batched(model, spec[0]) if isinstance(spec, tuple) and spec else None)
+    return from_dataset(dataset, name, _batched(model, spec[0], shapes) if isinstance(spec, tuple) and spec else None)
 
 
-def _only_inputs(model: Any, dataset: Any, name: str) -> Any:
+def _only_inputs(model: Any, dataset: Any, name: str, shapes: Sequence[tuple[int, ...]] | None) -> Any:
     """x of a dataset of x, or of (x, y)."""
     spec = known_spec(dataset)
     if isinstance(spec, tuple) and len(spec) == 2 and (len(model.inputs) != 2 or _holds_all(model, spec[0])):
-        return _from_pairs(model, dataset, name)[0]
-    batched = _batched(model, spec)
+        return _from_pairs(model, dataset, name, shapes)[0]
+    batched = _batched(model, spec, shapes)
     if batched is None:
-        shapes = [part.shape for part in tree.flatten(spec)]
+        found = [part.shape for part in tree.flatten(spec)]
         # (None, None, 3) is an image of any size.
-        batched = max(shape.rank for shape in shapes) == 4 or any(
-            shape.rank and shape[0] is None and (shape.rank != 3 or shape[-1] not in (1, 3, 4)) for shape in shapes
+        batched = max(shape.rank for shape in found) == 4 or any(
+            shape.rank and shape[0] is None and (shape.rank != 3 or shape[-1] not in (1, 3, 4)) for shape in found
         )
 
     def with_target(*x: Any) -> tuple[Any, Any]:
@@ -256,7 +258,7 @@ def _holds_all(model: Any, spec: Any) -> bool:
     return isinstance(spec, (tuple, list)) and len(spec) == len(model.inputs)
 
 
-def _batched(model: Any, spec: Any) -> bool | None:
+def _batched(model: Any, spec: Any, shapes: Sequence[tuple[int, ...]] | None = None) -> bool | None:
     """Whether what a dataset holds for x are batches, told by an input whose samples have known axes; None without."""
     for i, (node, encoder) in enumerate(zip(model.inputs, model.encoders, strict=True)):
         part = spec
@@ -267,7 +269,21 @@ def _batched(model: Any, spec: Any) -> bool | None:
         if encoder is not None and part is not None:
             rank = max(one.shape.rank or 0 for one in tree.flatten(part))
             return rank > (0 if isinstance(part, Mapping) else encoder.sample_rank)
+        if encoder is None and shapes is not None and hasattr(part, "shape"):
+            sample, batch = (_is_like(sizes, tuple(shapes[i])) for sizes in (part.shape, part.shape[1:]))
+            if sample != batch:
+                return batch
     return None
+
+
+def _is_like(sizes: Sequence[int | None], shape: tuple[int, ...]) -> bool:
+    """Whether a sample of some sizes is one of a shape, where grey images have an axis of channels or none."""
+    grey = shape[:-1] if len(shape) == 3 and shape[-1] == 1 else shape
+    wanted = {shape, grey, (*grey, 1) if len(grey) == 2 else shape}
+    return any(
+        len(sizes) == len(one) and all(size in (None, axis) for size, axis in zip(sizes, one, strict=True))
+        for one in wanted
+    )
 
 
 def _first(tensor: Any) -> Any:

@@ -86,7 +86,7 @@ class Prediction:
         Raises:
             ValueError: When nothing was fitted yet, or the data is not like that of the training.
         """
-        x, y = convert.pair(self, x, y, "x")
+        x, y = convert.pair(self, x, y, "x", self._known()[0])
         x = self._inputs_for_model(x)
         assert self._targets is not None
         y = convert.encoded(self._targets, by_name(y, [head.name for head in self._heads], "y"), "y")

@@ -153,6 +153,9 @@ def _is_batched(x: Sequence[Any], y: Sequence[Any]) -> bool:
         return False
     first = max(x, key=lambda part: part.shape.rank or 0).shape
     if first.rank == 3:
+        counts = {part.shape[0] for part in y}
+        if first[0] is not None and None not in counts and counts != {first[0]}:
+            return False
         # (28, 28, 1) is an image, (None, 28, 28) a batch of grey ones.
         return first[0] is None or first[-1] not in (1, 3, 4)
     if first.rank is None or first.rank > 3:

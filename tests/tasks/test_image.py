@@ -254,6 +254,25 @@ def test_a_dataset_and_colour_images_of_odd_size(tmp_path: Path) -> None:
     assert len(clf.evaluate(dataset, verbose=0)) == 2
 
 
+def test_datasets_are_read_by_the_shape_that_was_trained_on(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    slices = tf.data.Dataset.from_tensor_slices
+    x, y = digits(40)
+    clf = ImageClassifier(directory=tmp_path / "grey", **QUICK)
+    clf.fit(x, y, epochs=1, verbose=0)
+    expected = clf.predict(x, verbose=0)
+    for size in (4, 8):  # as many as rows and columns, too
+        batches = slices(x).batch(size, drop_remainder=True)
+        np.testing.assert_array_equal(clf.predict(batches, verbose=0), expected)
+    np.testing.assert_array_equal(clf.predict(slices(x), verbose=0), expected)
+    np.testing.assert_array_equal(clf.predict(slices((x, y)).batch(8, drop_remainder=True), verbose=0), expected)
+    assert clf.evaluate(slices((x, y)).batch(8, drop_remainder=True), verbose=0) == clf.evaluate(x, y, verbose=0)
+    two = ImageClassifier(directory=tmp_path / "two", **QUICK)
+    two.fit(slices((np.stack([x, x], axis=-1), np.eye(10)[y])), epochs=1, verbose=0)
+    assert two.export_model().input_shape == (None, 8, 8, 2)
+
+
 def test_a_regressor_works_in_the_units_of_its_targets(tmp_path: Path) -> None:
     x, _ = digits(100)
     target = (x.mean(axis=(1, 2)) * 1e5 + 3e6).astype("float64")
