@@ -233,7 +233,16 @@ class DurableOracle(keras_tuner.Oracle):
     # Files
 
     def get_state(self) -> dict[str, Any]:
-        return {**super().get_state(), "oracle": type(self).__name__, "given_up_at": self._given_up_at}
+        return {
+            **super().get_state(),
+            "oracle": type(self).__name__,
+            "objective": self._objective_fact(),
+            "given_up_at": self._given_up_at,
+        }
+
+    def _objective_fact(self) -> list[list[str]]:
+        each = getattr(self.objective, "objectives", [self.objective])
+        return [[one.name, one.direction] for one in each]
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``get_state`` gave, with the trials already loaded.
@@ -246,6 +255,9 @@ class DurableOracle(keras_tuner.Oracle):
             name = state.get("oracle", type(self).__name__)
             if name != type(self).__name__:
                 raise ValueError(f"it is that of {name}")
+            objective = state.get("objective", self._objective_fact())
+            if objective != self._objective_fact():
+                raise ValueError(f"its objective is {objective}, not {self._objective_fact()}")
             super().set_state(state)
             self._forgiven = self._given_up_at = int(state.get("given_up_at", 0))
             self._restore(state)

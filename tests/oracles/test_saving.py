@@ -46,6 +46,18 @@ def step(oracle: Any) -> dict[str, Any] | None:
     return {name: trial.hyperparameters.values[name] for name in "ab"}
 
 
+def test_a_search_for_another_objective_is_refused(tmp_path: Path) -> None:
+    oracle = made("random", tmp_path)
+    step(oracle)
+    oracle.save()
+    for objective in ("val_accuracy", keras_tuner.Objective("val_loss", "max"), ["val_loss", "val_accuracy"]):
+        other = oracles.RandomSearch(objective, max_trials=20, seed=0)
+        other._set_project_dir(str(tmp_path), "project")
+        with pytest.raises(ValueError, match=r"its objective is \[\['val_loss', 'min'\]\], not"):
+            other.reload()
+    made("random", tmp_path).reload()
+
+
 @pytest.mark.parametrize("name", MADE)
 def test_a_seed_gives_the_same_trials_and_moves_no_global_generator(name: str, tmp_path: Path) -> None:
     before = random.getstate(), np.random.get_state()[1].tolist()
