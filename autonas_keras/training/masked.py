@@ -124,8 +124,10 @@ class _OnlyUsed:
         )
 
     def _with_l2(self, slope: tf.Tensor, variable: Any) -> tf.Tensor:
-        if not self._l2 or not self._use_weight_decay(variable):  # type: ignore[attr-defined]
+        if not self._l2:
             return slope
+        if not self._use_weight_decay(variable):  # type: ignore[attr-defined]
+            return tf.identity(slope)  # Keras wants all slopes of a step from one graph, that of the branch
         return slope + self._l2 * tf.cast(tf.convert_to_tensor(variable), slope.dtype)
 
     def _grouped(self, variables: Sequence[Any]) -> list[tuple[tf.Tensor | None, list[int]]]:
