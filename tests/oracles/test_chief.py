@@ -385,7 +385,7 @@ def test_every_trial_ends_once_and_all_processes_know_the_best(name: str, storie
     )
     for told in story["best"].values():
         assert told == {"id": best, "score": story["trials"][best][1], "values": story["values"][best]}
-    assert set(story["codes"]) == set(story["best"])
+    assert set(story["codes"]) <= set(story["best"])  # one may be killed that has just told it
 
 
 @pytest.mark.slow
