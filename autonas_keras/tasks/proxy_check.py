@@ -28,7 +28,7 @@ class ProxyCheck:
         proxy: Proxy | None = None,
         n: int = 10,
         epochs: int | None = None,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         callbacks: Sequence[keras.callbacks.Callback] | None = None,
         validation_split: float = 0.2,
         validation_data: Any = None,
@@ -44,7 +44,7 @@ class ProxyCheck:
             proxy: The proxy; that of the method when None.
             n: Architectures; of ten, a correlation is known to some 0.3.
             epochs: Epochs of a full training, as in ``fit``.
-            batch_size: Samples in a batch.
+            batch_size: Samples in a batch; None for that of ``fit``.
             callbacks: Keras callbacks for the trainings.
             validation_split: Share of the samples to compare networks on.
             validation_data: x and y to compare networks on instead.
@@ -67,6 +67,7 @@ class ProxyCheck:
             raise ValueError("Expected a proxy, got none; pass proxy=ank.Proxy(epochs=3), say.")
         if check_batch_size(n, "n") < 3:
             raise ValueError(f"Expected n of 3 or more for a rank correlation, got {n}.")
+        x, y, validation_data, batch_size = self._prepared(x, y, validation_data, batch_size)
         data = self._read(x, y, validation_split, validation_data)
         split = 0.0 if validation_data is not None else float(validation_split)
         fit = {"epochs": epochs, "batch_size": check_batch_size(batch_size), "validation_split": split}
@@ -75,3 +76,7 @@ class ProxyCheck:
             x=data.x, y=data.y, epochs=epochs, callbacks=callbacks, validation_data=data.validation,
             validation_split=split, verbose=verbose, batch_size=batch_size,
         )  # fmt: skip
+
+    def _prepared(self, x: Any, y: Any, validation_data: Any, batch_size: int | None) -> tuple[Any, Any, Any, int]:
+        """The arguments of ``fit`` of a task as ``AutoModel.fit`` takes them."""
+        return x, y, validation_data, 32 if batch_size is None else batch_size

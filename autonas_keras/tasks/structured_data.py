@@ -10,7 +10,6 @@ import keras
 import pandas as pd
 
 from autonas_keras.blocks import ClassificationHead, RegressionHead, StructuredDataInput
-from autonas_keras.evaluation import Proxy, ProxyReport
 from autonas_keras.tasks.auto_model import AutoModel, settled
 from autonas_keras.tasks.sources import is_dataset
 from autonas_keras.tasks.table_sources import as_frame, read_csv
@@ -75,25 +74,6 @@ class _StructuredDataTask(AutoModel):
             **kwargs,
         )
 
-    def validate_proxy(  # type: ignore[override]
-        self,
-        x: Any,
-        y: Any = None,
-        proxy: Proxy | None = None,
-        n: int = 10,
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        callbacks: Sequence[keras.callbacks.Callback] | None = None,
-        validation_split: float = 0.2,
-        validation_data: Any = None,
-        verbose: Any = 0,
-    ) -> ProxyReport:
-        """As ``AutoModel.validate_proxy``, with x, y, batch_size and validation_data as ``fit`` takes them here."""
-        x, y, validation_data, batch_size = self._prepared(x, y, validation_data, batch_size)
-        return super().validate_proxy(
-            x, y, proxy, n, epochs, batch_size, callbacks, validation_split, validation_data, verbose
-        )
-
     def predict(self, x: Any, batch_size: int = 32, verbose: Any = 1, **kwargs: Any) -> Any:
         """As ``AutoModel.predict``; x may also be the path of a csv file, whose column of targets is left out."""
         if isinstance(x, (str, os.PathLike)):
@@ -108,7 +88,7 @@ class _StructuredDataTask(AutoModel):
         return super().evaluate(x, y, batch_size=batch_size, verbose=verbose, **kwargs)
 
     def _prepared(self, x: Any, y: Any, validation_data: Any, batch_size: int | None) -> tuple[Any, Any, Any, int]:
-        """What ``fit`` of other tasks takes: files read, targets taken apart, and a number of samples in a batch."""
+        # Files read, targets taken apart, and a batch by the number of samples.
         if isinstance(y, str):
             self._target = y
             if isinstance(self.tuner, SearchTuner):
@@ -121,7 +101,7 @@ class _StructuredDataTask(AutoModel):
         if batch_size is None and not is_dataset(x) and x is not None:
             samples = len(as_frame(x, "x")[0])
             batch_size = next(size for least, size in BATCHES.items() if samples >= least)
-        return x, y, validation_data, 32 if batch_size is None else batch_size
+        return super()._prepared(x, y, validation_data, batch_size)
 
     def _with_target(self, x: Any, y: Any, name: str) -> tuple[Any, Any]:
         """x and y, where y is the name of a column of x, taken apart."""

@@ -35,7 +35,7 @@ class Spos(OneShot):
     """
 
     name: ClassVar[str] = "spos"
-    undecayed: ClassVar[tuple[str, ...]] = ("gamma", "beta", "bias")  # as in the authors' training code
+    undecayed: ClassVar[tuple[str, ...]] = ("gamma", "beta", "bias")  # as in published training code
 
     evaluations: int = 500
     population_size: int = 50
