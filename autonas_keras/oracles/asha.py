@@ -88,6 +88,7 @@ class Asha(StrategyOracle):
         if not isinstance(delayed, bool):
             raise ValueError(f"Expected delayed to be True or False, got {delayed!r}.")
         self.delayed = delayed
+        self._explicit = rungs is not None
         self._rungs = None if rungs is None else _checked(rungs)
         assert self.rungs  # refuses numbers that make none
 
@@ -195,12 +196,27 @@ class Asha(StrategyOracle):
     # Files
 
     def get_state(self) -> dict[str, Any]:
-        return {**super().get_state(), "rungs": list(self.rungs)}
+        return {**super().get_state(), "rungs": list(self.rungs), "ladder": self._ladder()}
+
+    def _ladder(self) -> dict[str, Any]:
+        """The arguments that say where the rungs are and how many go on."""
+        given = {"factor": self.factor}
+        if not self._explicit:
+            given |= {"max_epochs": self.max_epochs, "min_epochs": self.min_epochs}
+        return {name: None if value is None else int(value) for name, value in given.items()}
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         super()._restore(state)
-        if self.start_order:  # of more trials, say, there would be other rungs
-            self._rungs = tuple(int(epochs) for epochs in state["rungs"])
+        if not self.start_order:
+            return
+        kept = tuple(int(epochs) for epochs in state["rungs"])
+        if self._explicit and self._rungs != kept:
+            raise ValueError(f"its rungs are {list(kept)}, not {list(self.rungs)}")
+        before = state.get("ladder", {})  # states of earlier versions have none
+        for name, value in self._ladder().items():
+            if before.get(name, value) != value:
+                raise ValueError(f"its {name} is {before[name]}, not {value}")
+        self._rungs = kept  # of more trials, say, there would be other rungs
 
 
 def geometric_rungs(

@@ -203,6 +203,27 @@ def test_rungs_stay_when_a_search_goes_on_with_more_trials(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"rungs": (2, 9)}, r"its rungs are \[1, 3, 9\], not \[2, 9\]"),
+        ({"rungs": (1, 3, 9), "factor": 2}, "its factor is 3, not 2"),
+        ({"max_epochs": 27}, "its max_epochs is 9, not 27"),
+        ({"min_epochs": 3}, "its min_epochs is 1, not 3"),
+    ],
+)
+def test_a_search_does_not_go_on_with_other_rungs(other: dict[str, Any], words: str, tmp_path: Path) -> None:
+    oracle = asha(tmp_path)
+    end(oracle, oracle.create_trial("tuner0"))
+    same = asha(tmp_path, keras_tuner.HyperParameters(), max_trials=20)
+    same.reload()
+    same.save()  # with what it was given, not with what it goes on with
+    again = asha(tmp_path, keras_tuner.HyperParameters(), **other)
+    with pytest.raises(ValueError, match=words):
+        again.reload()
+    asha(tmp_path, keras_tuner.HyperParameters(), rungs=(1, 3, 9)).reload()
+
+
+@pytest.mark.parametrize(
     ("settings", "words"),
     [
         ({"strategy": "evolutoin"}, "did you mean 'evolution'"),
