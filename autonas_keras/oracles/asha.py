@@ -200,7 +200,7 @@ class Asha(StrategyOracle):
 
     def _ladder(self) -> dict[str, Any]:
         """The arguments that say where the rungs are and how many go on."""
-        given = {"factor": self.factor}
+        given: dict[str, int | None] = {"factor": self.factor}
         if not self._explicit:
             given |= {"max_epochs": self.max_epochs, "min_epochs": self.min_epochs}
         return {name: None if value is None else int(value) for name, value in given.items()}
