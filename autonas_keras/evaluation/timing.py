@@ -20,7 +20,7 @@ import tensorflow as tf
 
 RUNTIMES = ("keras", "tflite")
 SLICE = 0.004  # seconds of a round that one call gets, but three runs at least
-QUANTILE = 0.25  # of the rounds: what others do on the machine only ever adds time
+QUANTILE = 0.1  # of the rounds: what others do on the machine only ever adds time
 
 Call = Callable[[], object]
 

@@ -18,7 +18,7 @@ SPACES = {  # cells as many as tasks stack for images of 32x32
     "ofa": MobileSpace.ofa(),
 }
 RUNTIMES = ("keras", "tflite")
-NETWORKS, REPEATS = 30, 40
+NETWORKS, REPEATS = 30, 160
 THREADS = 1  # the sum of what runs side by side is not the time that it takes
 
 
