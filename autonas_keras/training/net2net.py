@@ -161,10 +161,10 @@ def widened(weights: list[np.ndarray], layer: keras.layers.Layer, origin: np.nda
     if isinstance(layer, keras.layers.BatchNormalization) and layer.axis in (-1, len(layer.input.shape) - 1):
         return [weight[origin] for weight in weights]
     if isinstance(layer, keras.layers.DepthwiseConv2D):
-        return [weights[0].take(origin, axis=2), *(bias[_spread(origin, layer)] for bias in weights[1:])]
+        return [weights[0].take(origin, axis=2), *(bias[spread(origin, layer)] for bias in weights[1:])]
     if isinstance(layer, keras.layers.SeparableConv2D):
         depthwise, pointwise = weights[0].take(origin, axis=2), weights[1]
-        places = _spread(origin, layer)
+        places = spread(origin, layer)
         shared = pointwise.take(places, axis=-2) / np.repeat(counts, layer.depth_multiplier)[:, None]
         return [depthwise, shared.astype(pointwise.dtype), *weights[2:]]
     raise ValueError(
@@ -246,10 +246,10 @@ class _Widening:
         if not isinstance(layer, keras.layers.DepthwiseConv2D):
             return None
         _check_elementwise(layer)
-        return _spread(origin, layer)
+        return spread(origin, layer)
 
 
-def _spread(origin: np.ndarray, layer: Any) -> np.ndarray:
+def spread(origin: np.ndarray, layer: Any) -> np.ndarray:
     """What the outputs of a depthwise convolution repeat: each channel gives ``depth_multiplier`` of them."""
     times = layer.depth_multiplier
     return (origin[:, None] * times + np.arange(times)).reshape(-1)

@@ -40,7 +40,7 @@ class Inheritance:
         file = None if parent is None else self._file(self._strategy().decode(parent))
         if file is None or not file.exists():
             return 0  # a random architecture, or one whose parent was known before
-        return inherit_weights(model, _read(file))
+        return inherit_weights(model, _read(file), self.oracle.seed)
 
     def keep(self, architecture: Mapping[str, Any]) -> None:
         """Keep the weights of the network under way, which was trained."""

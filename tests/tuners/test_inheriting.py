@@ -44,9 +44,69 @@ def weights_of(model: keras.Model) -> dict[str, list[np.ndarray]]:
 def test_a_network_that_only_grew_wider_computes_what_its_parent_did() -> None:
     parent, child = chain(4), chain(6, seed=1)
     x = np.random.default_rng(0).standard_normal((3, 6, 6, 2)).astype("float32")
-    assert inherit_weights(child, weights_of(parent)) == 7
+    assert inherit_weights(child, weights_of(parent), noise=0) == 7
     np.testing.assert_allclose(child(x), parent(x), rtol=1e-4, atol=1e-6)
     assert inherit_weights(parent, weights_of(chain(3, seed=2))) == 7
+
+
+def grown(kind: str, width: int, seed: int = 0) -> keras.Model:
+    """A network whose first layer has ``width`` units, read in some way."""
+    layers = keras.layers
+    with own_randomness(seed):
+        x = inputs = keras.Input((4, 4, 3))
+        x = layers.Conv2D(width, 3, padding="same", activation="relu", name="first")(x)
+        if kind == "separable":
+            x = layers.SeparableConv2D(6, 3, depth_multiplier=2, name="reads")(x)
+        elif kind == "grows":
+            x = layers.SeparableConv2D(width + 2, 3, name="second")(x)
+            x = layers.Conv2D(6, 1, name="reads")(layers.BatchNormalization(name="norm")(x))
+        elif kind == "concatenated":
+            other = layers.Conv2D(2 * width - 3, 1, name="other")(inputs)
+            x = layers.Conv2D(6, 1, name="reads")(layers.Concatenate()([x, inputs, other]))
+        elif kind == "flat":
+            return keras.Model(inputs, layers.Dense(5, name="head")(layers.Flatten()(x)))
+        elif kind == "sum":
+            other = layers.Conv2D(width, 1, name="other")(inputs)
+            x = layers.Conv2D(6, 1, name="reads")(layers.Add()([layers.ReLU()(x), other]))
+        return keras.Model(inputs, layers.Dense(5, name="head")(layers.GlobalMaxPooling2D()(x)))
+
+
+@pytest.mark.parametrize("kind", ["plain", "separable", "grows", "concatenated", "flat", "sum"])
+@pytest.mark.parametrize("width", [5, 8])
+def test_whatever_reads_repeated_units_shares_its_weights_out(kind: str, width: int) -> None:
+    parent, child = grown(kind, 4), grown(kind, width, seed=1)
+    x = np.random.default_rng(0).standard_normal((3, 4, 4, 3)).astype("float32")
+    assert inherit_weights(child, weights_of(parent), noise=0) == sum(bool(layer.weights) for layer in child.layers)
+    np.testing.assert_allclose(child(x), parent(x), rtol=1e-4, atol=1e-6)
+
+
+def test_what_treats_units_in_another_way_begins_anew() -> None:
+    def recurrent(units: int, seed: int) -> keras.Model:
+        with own_randomness(seed):
+            inputs = keras.Input((6, 3))
+            x = keras.layers.LSTM(units, name="lstm")(keras.layers.Dense(4, name="dense")(inputs))
+            return keras.Model(inputs, keras.layers.Dense(5, name="head")(x))
+
+    parent, child = recurrent(4, 0), recurrent(8, 1)
+    before = weights_of(child)
+    assert inherit_weights(child, weights_of(parent)) == 1
+    assert all((a == b).all() for a, b in zip(weights_of(child)["lstm"], before["lstm"], strict=True))
+    assert inherit_weights(recurrent(4, 2), weights_of(parent)) == 3
+
+
+def test_repeated_units_learn_different_things() -> None:
+    parent, child, twin = grown("plain", 4), grown("plain", 8, seed=1), grown("plain", 8, seed=2)
+    inherit_weights(child, weights_of(parent), seed=3)
+    inherit_weights(twin, weights_of(parent), seed=3)
+    x = np.random.default_rng(0).standard_normal((64, 4, 4, 3)).astype("float32")
+    np.testing.assert_array_equal(child(x), twin(x))
+    assert np.abs(child(x) - parent(x)).max() < 0.1 * np.abs(parent(x)).max()
+    kernel = child.get_layer("first").get_weights()[0]
+    before = np.abs(kernel[..., :4] - kernel[..., 4:]).max()
+    child.compile(keras.optimizers.SGD(0.1), "mse")
+    child.fit(x, np.random.default_rng(1).standard_normal((64, 5)), epochs=20, batch_size=16, shuffle=False, verbose=0)
+    kernel = child.get_layer("first").get_weights()[0]
+    assert 0 < before < np.abs(kernel[..., :4] - kernel[..., 4:]).max()
 
 
 def test_only_layers_of_the_same_name_and_kernel_inherit() -> None:
