@@ -90,4 +90,7 @@ def check_counts(most: int, **counts: Any) -> None:
         if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
             raise ValueError(f"Expected {name} to be a number of networks, 0 or more, got {count!r}.")
     if sum(counts.values()) > most:
-        raise ValueError(f"Expected to time at most the {most} networks there are, got {sum(counts.values())}.")
+        raise ValueError(
+            f"Expected to time at most the {most} networks there are, got {sum(counts.values())}; pass smaller "
+            f"{' and '.join(counts)}."
+        )

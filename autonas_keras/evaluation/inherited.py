@@ -73,7 +73,8 @@ class SharedWeights:
         """
         text = self.space.architecture(architecture).to_json()
         if text not in self.scores:
-            self.scores[text], self._ties[text] = self._judge.with_tie(architecture)
+            score, tie = self._judge.with_tie(architecture)
+            self.scores[text], self._ties[text] = score, -np.inf if np.isnan(tie) else tie
         return self.scores[text]
 
     def tie(self, architecture: Mapping[str, Option]) -> float:
@@ -86,8 +87,9 @@ class SharedWeights:
         return self._ties[self.space.architecture(architecture).to_json()]
 
     def judged(self) -> list[tuple[Architecture, float]]:
-        """Every architecture that was judged, with its score."""
-        return [(Architecture.from_json(text, self.space), score) for text, score in self.scores.items()]
+        """Every architecture that was judged, with its score; without those that gave no number."""
+        found = self.scores.items()
+        return [(Architecture.from_json(text, self.space), score) for text, score in found if np.isfinite(score)]
 
     def select(self, architecture: Mapping[str, Option]) -> None:
         """Let the model compute this architecture, with statistics of its own."""

@@ -28,11 +28,21 @@ def plot_front(table: pd.DataFrame, cost: str, path: str | os.PathLike[str]) -> 
     Raises:
         ValueError: When the suffix is neither .png nor .svg.
     """
-    path = Path(path)
-    if path.suffix.lower() not in CANVASES:
-        raise ValueError(f"Expected the name of a picture to end in .png or .svg, got {path.name!r}.")
+    path = check_picture(path)
     save_figure(front_figure(table, cost), path)
     return path
+
+
+def check_picture(path: str | os.PathLike[str]) -> Path:
+    """The path of a picture.
+
+    Raises:
+        ValueError: When the suffix is neither .png nor .svg.
+    """
+    found = Path(path)
+    if found.suffix.lower() not in CANVASES:
+        raise ValueError(f"Expected the name of a picture to end in .png or .svg, got {found.name!r}.")
+    return found
 
 
 def front_figure(table: pd.DataFrame, cost: str) -> Figure:

@@ -11,8 +11,9 @@ import keras
 import pandas as pd
 from autokeras.engine.tuner import AutoTuner
 
+from autonas_keras.checks import check_count
 from autonas_keras.evaluation import COSTS, check_limits
-from autonas_keras.reporting import plot_architecture, plot_front, write_report
+from autonas_keras.reporting import check_picture, plot_architecture, plot_front, write_report
 from autonas_keras.spaces import Architecture, close_names
 from autonas_keras.tasks.prediction import Prediction
 from autonas_keras.tuners import SearchTuner, SharedTuner, Specialized
@@ -106,11 +107,14 @@ class Results(Prediction):
             Architecture, score (with inherited weights), params and flops, the cheapest first.
 
         Raises:
-            ValueError: When nothing was fitted yet, or the cost or the suffix is unknown.
+            ValueError: When nothing was fitted yet, the cost or the suffix is unknown, or evaluations are negative.
             TypeError: When the tuner trains no supernet whose networks it hands out.
         """
         if cost not in COSTS:
             raise ValueError(f"Expected a cost of {' and '.join(COSTS)}, got {cost!r}{close_names(str(cost), COSTS)}.")
+        check_count("evaluations", evaluations, least=0)
+        if path is not None:
+            check_picture(path)
         table = self._shared_tuner().pareto(cost, evaluations, verbose)
         if path is not None:
             plot_front(table, cost, path)

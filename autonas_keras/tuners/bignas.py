@@ -36,12 +36,14 @@ class BigNas(Elastic):
 
     Args:
         random_paths: Random networks in a step.
+        search_learning_rate: Rate of SGD at the start, for the sum of the gradients of all networks of a step.
         **others: Those of ``Elastic``.
     """
 
     name: ClassVar[str] = "bignas"
 
     random_paths: int = 2
+    search_learning_rate: float = 0.2
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -15,8 +15,9 @@ import keras
 import numpy as np
 import tree
 
+from autonas_keras.blocks import Graph
 from autonas_keras.evaluation import SharedWeights, meets, recalibrate
-from autonas_keras.spaces import Architecture, MobileSpace
+from autonas_keras.spaces import Architecture, JoinedSpace, MobileSpace
 from autonas_keras.strategies import PredictedWorth, evolve_predicted
 from autonas_keras.strategies.surrogate import make_surrogate
 from autonas_keras.supernets import PathMobile
@@ -34,6 +35,7 @@ from autonas_keras.training import (
 from autonas_keras.training.pace import LEAST_EPOCHS, MEASURED
 from autonas_keras.tuners.elastic import Elastic, ElasticTuner, ends
 from autonas_keras.tuners.network import make_schedule
+from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import check_whole
 from autonas_keras.tuners.shared import CALIBRATION
 
@@ -73,6 +75,13 @@ class Ofa(Elastic):
     def facts(self) -> dict[str, Any]:
         facts = super().facts()
         return facts if isinstance(self.predictor, str) else {**facts, "predictor": type(self.predictor).__name__}
+
+    def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> ElasticTuner:
+        tuner = super().make(hypermodel, project, limits, **kwargs)
+        if self.search_epochs is not None:
+            spaces = {block.name: block.space for block in hypermodel.searched}
+            phase_epochs(shrinking_phases(JoinedSpace(spaces)), self.search_epochs)
+        return tuner
 
     def tuner_class(self) -> type[ElasticTuner]:
         return OfaTuner

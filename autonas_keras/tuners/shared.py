@@ -263,6 +263,9 @@ class SharedTuner(SupernetTuner):
             # After a kill there may be no time to judge again what was judged before it.
             known = [point for point in shared.judged() if meets(shared.costs.of(point[0]), limits)]
             judged = [*judged, *known]
+        judged = [pair for pair in judged if math.isfinite(pair[1])]
+        if not judged:
+            raise diverged()
         return max(judged, key=lambda pair: (pair[1], shared.tie(pair[0])))[0]
 
     def _judge_some(
@@ -308,8 +311,17 @@ def judged(
         strategy.observe(architecture, score)
         rows.append({"architecture": str(architecture), "score": score, **(costs(architecture) if costs else {})})
         progress.update(len(rows), [("score", score)])
-    assert strategy.best is not None
+    if strategy.best is None:
+        raise diverged()
     return strategy.best, rows
+
+
+def diverged() -> RuntimeError:
+    """What is said where no architecture has a score that is a number."""
+    return RuntimeError(
+        "Expected shared weights with which some architecture has a finite score, got none: their training diverged; pass a "
+        "lower search_learning_rate, and overwrite=True to begin anew."
+    )
 
 
 def whole_metric(graph: Graph, objective: Any) -> WholeMetric | None:

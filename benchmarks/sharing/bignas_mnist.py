@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks import data
 from benchmarks.elastic import Comparison
 
-EPOCHS = 34
+EPOCHS = 55
 
 
 def run(
