@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import keras
 import pandas as pd
 import tree
-from autokeras.blocks.reduction import Flatten, Merge
 
 from autonas_keras.blocks import Graph, Network, alone
 from autonas_keras.oracles import Given
@@ -21,7 +20,7 @@ from autonas_keras.training import Deadline, PathModel, Sampling, fit_paths
 from autonas_keras.tuners.network import LARGE, adapt, image_shape
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method, check_whole
-from autonas_keras.tuners.shared import SharedTuner
+from autonas_keras.tuners.shared import SharedTuner, check_sizes
 
 
 @dataclass(frozen=True)
@@ -75,12 +74,7 @@ class Elastic(Method):
                     f"Expected a space of mobile networks for tuner {self.name!r}, got {type(block.space).__name__} in "
                     f"{block.name}; take a MobileSpace, or tuner 'spos'."
                 )
-            readers = {reader for node in block.outputs for reader in node.out_blocks}
-            if len(block.space.resolutions) > 1 and (fixed := [r for r in readers if isinstance(r, (Flatten, Merge))]):
-                raise ValueError(
-                    f"Expected maps of one size for {type(fixed[0]).__name__}, got those of {block.name}, whose resolution is "
-                    "searched; put SpatialReduction between them, or take a space of one resolution."
-                )
+        check_sizes(hypermodel)
         return self.tuner_class()(Given(**{**kwargs, "max_trials": 1}), hypermodel, self, project, limits)
 
     def tuner_class(self) -> type[ElasticTuner]:

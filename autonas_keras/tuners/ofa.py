@@ -37,7 +37,7 @@ from autonas_keras.tuners.elastic import Elastic, ElasticTuner, ends
 from autonas_keras.tuners.network import make_schedule
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import check_whole
-from autonas_keras.tuners.shared import CALIBRATION
+from autonas_keras.tuners.shared import CALIBRATION, diverged
 
 FEWEST_JUDGED = 8  # architectures that are judged at least when there is no time
 REJUDGED = 20  # architectures of the best predicted accuracy whose accuracy is looked at
@@ -176,13 +176,15 @@ class OfaTuner(ElasticTuner):
                 continue
             shared.score(point)
             progress.update(count)
-        scores = [shared.score(point) for point in drawn]
-        worth = PredictedWorth(space, list(drawn), scores, method.predictor, self.seed)
+        scores = {point: score for point in drawn if np.isfinite(score := shared.score(point))}
+        if not scores:
+            raise diverged()
+        worth = PredictedWorth(space, list(scores), list(scores.values()), method.predictor, self.seed)
         found = evolve_predicted(
             space, worth, method.generations, method.population_size, REJUDGED, self.seed, **limited
         )
         # The networks that the predictor learnt from may be better than those that it promised most of.
-        known = [point for point in drawn if meets(shared.costs.of(point), limited.get("limits") or {})]
+        known = [point for point in scores if meets(shared.costs.of(point), limited.get("limits") or {})]
         return [(point, shared.score(point)) for point in dict.fromkeys([*found, *known])]
 
 

@@ -34,7 +34,7 @@ from autonas_keras.tuners.equals import by_vote, equals
 from autonas_keras.tuners.network import LARGE, adapt, image_shape
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method, check_rates, check_whole
-from autonas_keras.tuners.shared import SharedTuner
+from autonas_keras.tuners.shared import SharedTuner, check_sizes
 
 CHANNELS = 16  # channels of a supernet's first cell or layer at most, unless told otherwise
 
@@ -104,6 +104,7 @@ class OneShot(Method):
             raise ValueError(
                 f"Expected search_cells of 3 or more, which hold a normal and a reduction cell, got {self.search_cells}."
             )
+        check_sizes(hypermodel)
         tuner = self.tuner_class()(Given(**{**kwargs, "max_trials": 1}), hypermodel, self, project, limits)
         images = all(isinstance(node, ImageInput) for node in hypermodel.inputs)
         if self.vote and not (images and tuner.by_accuracy()):

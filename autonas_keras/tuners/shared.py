@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 import tree
+from autokeras.blocks.reduction import SpatialReduction
 
 from autonas_keras.blocks import Graph, RegressionHead
 from autonas_keras.evaluation import SharedWeights, WholeMetric, correct, log_likelihood, meets
@@ -276,6 +277,26 @@ class SharedTuner(SupernetTuner):
         strategy = evolution(shared.space, size, self.seed, limited)
         judged(strategy, shared.score, getattr(self.method, "evaluations", 300), verbose)
         return [(point, shared.score(point)) for point, _ in strategy.history]
+
+
+def check_sizes(graph: Graph) -> None:
+    """Refuse what needs maps of one size behind a block whose resolution is searched.
+
+    Raises:
+        ValueError: With the block that needs them.
+    """
+    for block in graph.searched:
+        if len(getattr(block.space, "resolutions", ())) < 2:
+            continue
+        for reader in (reader for node in block.outputs for reader in node.out_blocks):
+            pools = isinstance(reader, SpatialReduction) and str(reader.reduction_type).startswith("global")
+            # Heads of this package pool, and of a block of the user's nothing is known.
+            theirs = type(reader).__module__.partition(".")[0] == "autokeras"
+            if reader in graph.searched or (theirs and not pools):
+                raise ValueError(
+                    f"Expected maps of one size for {type(reader).__name__}, got those of {block.name}, whose resolution is "
+                    'searched; put SpatialReduction("global_avg") between them, or take a space of one resolution.'
+                )
 
 
 def evolution(space: Space, size: int, seed: int, limited: Mapping[str, Any]) -> Genetic:

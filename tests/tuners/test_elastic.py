@@ -164,7 +164,7 @@ def test_limits_that_no_network_meets_are_refused_with_the_nearest(folder: Path)
 
 
 @pytest.mark.slow(seconds=10)
-def test_the_front_is_a_table_and_a_picture(folder: Path, tmp_path: Path) -> None:
+def test_the_front_is_a_table_and_a_picture(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clf = again_of(folder)
     table = clf.pareto("flops", tmp_path / "front.svg", evaluations=5, verbose=0)
     assert list(table.columns) == ["architecture", "score", "params", "flops"]
@@ -173,6 +173,26 @@ def test_the_front_is_a_table_and_a_picture(folder: Path, tmp_path: Path) -> Non
     pd.testing.assert_frame_equal(again_of(folder).pareto("flops", evaluations=5, verbose=0), table)
     with pytest.raises(ValueError, match="Expected a cost of params and flops"):
         clf.pareto("seconds")
+    with pytest.raises(ValueError, match="evaluations to be an integer of 0 or more, got -1"):
+        clf.pareto("flops", evaluations=-1)
+    with monkeypatch.context() as patch, pytest.raises(ValueError, match="end in .png or .svg"):
+        dies(patch, inherited.SharedWeights, "score", 1)  # nothing is judged before
+        clf.pareto("flops", tmp_path / "front.txt")
+
+
+def test_networks_without_a_score_are_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clf = again_of(folder)
+    weights = clf.tuner.shared_weights()
+    monkeypatch.setattr(weights, "save", lambda: None)
+    best, _ = max(weights.judged(), key=lambda pair: (pair[1], weights.tie(pair[0])))
+    weights.scores[best.to_json()] = float("nan")
+    known = weights.judged()
+    assert best not in [point for point, _ in known] and len(known) == len(weights.scores) - 1
+    assert len(clf.pareto("flops", evaluations=3, verbose=0)) > 0
+    assert clf.tuner._best(weights, {}, 0) != best
+    monkeypatch.setattr(weights, "score", lambda architecture: float("nan"))
+    with pytest.raises(RuntimeError, match="their training diverged; pass a lower search_learning_rate"):
+        clf.tuner._best(weights, {}, 0)
 
 
 @pytest.mark.slow(seconds=10)
@@ -282,3 +302,31 @@ def test_blocks_that_need_maps_of_one_size_are_refused_behind_a_searched_resolut
             made(BLOCK, behind)
         made(one_size, behind)
     made(BLOCK, pooled)
+
+
+@pytest.mark.parametrize("tuner", ["bignas", "ofa", "spos", "enas"])
+@pytest.mark.parametrize(
+    "behind",
+    [
+        ank.SpatialReduction,
+        ank.DenseBlock,
+        ank.ConvBlock,
+        ank.Flatten,
+        lambda: ank.MobileBlock(BLOCK),
+        lambda: ank.ChainBlock("nasbench_macro"),
+    ],
+)
+def test_behind_a_searched_resolution_stands_what_reads_maps_of_any_size(
+    tmp_path: Path, tuner: str, behind: Any
+) -> None:
+    if tuner in ("bignas", "ofa") and isinstance(block := behind(), ank.ChainBlock):
+        pytest.skip(f"{tuner} searches no {type(block).__name__}")
+    image = ank.ImageInput()
+    output = ank.ClassificationHead()(behind()(ank.MobileBlock(BLOCK)(image)))
+    with pytest.raises(ValueError, match=r"maps of one size for \w+, got .* put SpatialReduction\(\"global_avg\"\)"):
+        ank.AutoModel(image, output, tuner=tuner, directory=tmp_path)
+
+
+def test_fewer_epochs_than_phases_are_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="search_epochs of at least 3, one for each phase"):
+        ImageClassifier(tuner="ofa", space=BLOCK, search_epochs=2, directory=tmp_path)
