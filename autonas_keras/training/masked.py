@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+COUNTING = (keras.optimizers.Adam, keras.optimizers.Adamax, keras.optimizers.Lamb)
+
 
 class Group(NamedTuple):
     """Weights that a step uses, or does not, together.
@@ -27,6 +29,19 @@ class Group(NamedTuple):
 
     used: tf.Tensor | None
     variables: Sequence[keras.Variable]
+
+
+def count_uses(optimizer: keras.optimizers.Optimizer, groups: int) -> None:
+    """Let an optimizer whose steps depend on how many there were, such as Adam, count those of each group by itself.
+
+    Adam would otherwise take the first moments of a weight that is used for the first time late for those of many steps.
+
+    Args:
+        optimizer: Any stock optimizer, built; the counts are one of its variables.
+        groups: The number of groups that ``only_used`` is going to be given.
+    """
+    if isinstance(optimizer, COUNTING) and groups:
+        optimizer.uses = optimizer.add_variable((groups,), dtype="int32", aggregation="only_first_replica", name="uses")
 
 
 @contextmanager
@@ -48,19 +63,40 @@ def only_used(
     stock = type(optimizer)
     optimizer.__class__ = type(stock.__name__, (_OnlyUsed, stock), {})
     optimizer._used = {_key(v): (i, g.used) for i, g in enumerate(groups) if g.used is not None for v in g.variables}
-    optimizer._l2 = weight_decay
+    optimizer._flags = [True if group.used is None else group.used for group in groups]
+    optimizer._l2, optimizer._now = weight_decay, None
     try:
         yield
     finally:
         optimizer.__class__ = stock
-        del optimizer._used, optimizer._l2
+        del optimizer._used, optimizer._flags, optimizer._l2, optimizer._now
 
 
 class _OnlyUsed:
     """Stands in front of a stock optimizer."""
 
     _used: dict[int, tuple[int, tf.Tensor]]
+    _flags: list[tf.Tensor | bool]  # of all groups
     _l2: float
+    _now: tf.Tensor | None  # how often the group that is moved was used before
+
+    @property
+    def iterations(self) -> Any:
+        return super().iterations if self._now is None else self._now  # type: ignore[misc]
+
+    def _count(self) -> None:
+        if hasattr(self, "uses"):
+            self.uses.assign_add(tf.cast(tf.stack(self._flags), tf.int32))
+
+    @contextmanager
+    def _counted(self, number: int) -> Iterator[None]:
+        """While the weights of a group are moved: its own steps count."""
+        if hasattr(self, "uses") and number >= 0:
+            self._now = tf.convert_to_tensor(self.uses)[number]
+        try:
+            yield
+        finally:
+            self._now = None
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
         """Nothing yet: weights decay where they are moved."""
@@ -75,13 +111,15 @@ class _OnlyUsed:
             return
         decay = super()._apply_weight_decay  # type: ignore[misc]
 
-        def move(places: Sequence[int]) -> None:
+        def move(number: int, places: Sequence[int]) -> None:
             variables = [trainable_variables[i] for i in places]
             decay(variables)
-            step([self._with_l2(grads[i], trainable_variables[i]) for i in places], variables, learning_rate)
+            with self._counted(number):
+                step([self._with_l2(grads[i], trainable_variables[i]) for i in places], variables, learning_rate)
 
-        for used, places in self._grouped(trainable_variables):
-            _when(used, partial(move, places))
+        for number, used, places in self._grouped(trainable_variables):
+            _when(used, partial(move, number, places))
+        self._count()
 
     def _distributed_tf_update_step(
         self, distribution: tf.distribute.Strategy, grads_and_vars: Sequence[tuple[Any, Any]], learning_rate: Any
@@ -90,11 +128,12 @@ class _OnlyUsed:
             super()._distributed_tf_update_step(distribution, grads_and_vars, learning_rate)  # type: ignore[misc]
             return
         for grad, variable in grads_and_vars:
-            _, used = self._used.get(_key(variable), (-1, None))
-            update = partial(self._move_one, used)
+            number, used = self._used.get(_key(variable), (-1, None))
+            update = partial(self._move_one, number, used)
             distribution.extended.update(variable, update, args=(grad, learning_rate), group=False)
+        self._count()
 
-    def _move_one(self, used: tf.Tensor | None, variable: Any, grad: Any, learning_rate: Any) -> None:
+    def _move_one(self, number: int, used: tf.Tensor | None, variable: Any, grad: Any, learning_rate: Any) -> None:
         """The step of a weight on one device."""
 
         def move() -> None:
@@ -102,7 +141,8 @@ class _OnlyUsed:
             decay = self.weight_decay  # type: ignore[attr-defined]
             if decay is not None and self._use_weight_decay(variable):  # type: ignore[attr-defined]
                 variable.assign_sub(variable * tf.cast(decay, variable.dtype) * tf.cast(learning_rate, variable.dtype))
-            self.update_step(slope, variable, learning_rate)  # type: ignore[attr-defined]
+            with self._counted(number):
+                self.update_step(slope, variable, learning_rate)  # type: ignore[attr-defined]
 
         _when(used, move)
 
@@ -130,13 +170,13 @@ class _OnlyUsed:
             return tf.identity(slope)  # Keras wants all slopes of a step from one graph, that of the branch
         return slope + self._l2 * tf.cast(tf.convert_to_tensor(variable), slope.dtype)
 
-    def _grouped(self, variables: Sequence[Any]) -> list[tuple[tf.Tensor | None, list[int]]]:
-        """Places of the variables by whether they are used; one branch of the graph serves many of them."""
+    def _grouped(self, variables: Sequence[Any]) -> list[tuple[int, tf.Tensor | None, list[int]]]:
+        """The groups, whether they are used, and the places of their variables; one branch of the graph serves many."""
         found: dict[int, tuple[tf.Tensor | None, list[int]]] = {}
         for place, variable in enumerate(variables):
             number, used = self._used.get(_key(variable), (-1, None))
             found.setdefault(number, (used, []))[1].append(place)
-        return list(found.values())
+        return [(number, *group) for number, group in found.items()]
 
 
 def _key(variable: Any) -> int:

@@ -19,7 +19,7 @@ import tensorflow as tf
 from autonas_keras.layers import without_dropout
 from autonas_keras.spaces import JoinedSpace, Option
 from autonas_keras.supernets import PathSupernet
-from autonas_keras.training.masked import Group, only_used
+from autonas_keras.training.masked import Group, count_uses, only_used
 
 
 class Routes:
@@ -102,7 +102,8 @@ class PathModel(keras.Model):
         self._teach = None if teacher is None else partial(teacher, training=False)
         with self.distribute_strategy.scope():
             self.routes = Routes({layer.name: int(layer.selected.shape[0]) for layer in self.supernets}, paths)
-        self.optimizer.build(self.trainable_variables)
+            self.optimizer.build(self.trainable_variables)
+            count_uses(self.optimizer, sum(len(layer.usage()) for layer in self.supernets))
 
     @property
     def supernets(self) -> list[PathSupernet]:

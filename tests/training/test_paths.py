@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from autonas_keras.spaces import Architecture, CellSpace, Choice, Space
 from autonas_keras.strategies import Reinforce
@@ -21,6 +22,7 @@ from autonas_keras.training import (
     UniformSampling,
     fit_paths,
 )
+from autonas_keras.training.masked import Group, count_uses, only_used
 
 SPACE = CellSpace.nasbench201(cells=1, channels=2, nodes=2, operations=("none", "skip_connect", "conv_3x3"))
 
@@ -105,6 +107,37 @@ def test_what_a_step_does_not_use_keeps_its_weights_and_momentum() -> None:
     for place, momentum, weight in zip(places, *state, strict=True):
         np.testing.assert_array_equal(found.optimizer.momentums[place].numpy(), momentum)
         np.testing.assert_array_equal(found.trainable_variables[place].numpy(), weight)
+
+
+@pytest.mark.parametrize("kind", ["Adam", "AdamW", "Adamax", "Lamb"])
+def test_adam_counts_the_steps_of_each_weight(kind: str) -> None:
+    """A weight that few steps use moves as one does that was trained by these steps alone."""
+    rng = np.random.default_rng(0)
+    slopes = rng.standard_normal((40, 3, 5)).astype("float32")
+    weights = [keras.Variable(np.ones(5, "float32"), name=f"weight_{i}") for i in range(3)]
+    optimizer, flags = getattr(keras.optimizers, kind)(0.01), tf.Variable([False, False])
+    optimizer.build(weights)
+    count_uses(optimizer, 2)
+
+    @tf.function
+    def step(slopes: Any) -> None:
+        groups = [Group(flag, [weight]) for flag, weight in zip(tf.unstack(flags), weights, strict=False)]
+        with only_used(optimizer, groups):
+            optimizer.apply(tf.unstack(slopes), weights)
+
+    when = [[t % 3 == 0, t >= 30, True] for t in range(40)]
+    for used, slope in zip(when, slopes, strict=True):
+        flags.assign(used[:2])
+        step(slope)
+    for place, weight in enumerate(weights):
+        alone = keras.Variable(np.ones(5, "float32"), name="alone")
+        plain = getattr(keras.optimizers, kind)(0.01)
+        plain.build([alone])
+        for used, slope in zip(when, slopes, strict=True):
+            if used[place]:
+                plain.apply([tf.constant(slope[place])], [alone])
+        np.testing.assert_allclose(weight.numpy(), alone.numpy(), rtol=1e-5)
+    assert optimizer.uses.numpy().tolist() == [14, 10] and int(optimizer.iterations) == 40
 
 
 def test_weights_without_decay_have_no_l2(float64: None) -> None:
