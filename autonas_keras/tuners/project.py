@@ -69,8 +69,10 @@ class Project:
         for name, value in facts.items():
             if name in known and known[name] != value:
                 where, old, new = _difference(name, known[name], value)
+                data = where == f"{SEARCHED}.content"
                 raise ValueError(
-                    f"Expected the search that {self.path} belongs to, with {where} = {old}, got {new}; "
+                    f"Expected the search that {self.path} belongs to, with {where} = {old}, got {new}"
+                    f"{', which are other values, or in another order, as of a dataset that shuffles' if data else ''}; "
                     "choose another project_name, or pass overwrite=True to start over."
                 )
         if not self._reads and any(name not in known for name in facts):

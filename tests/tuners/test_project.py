@@ -31,11 +31,12 @@ def test_a_folder_where_nothing_was_searched_belongs_to_the_last_who_asked(tmp_p
         ({"seed": 1}, "with seed = 0, got 1"),
         ({"parts": [{"a": 1}, {"a": 3}]}, "with parts.a = 2, got 3"),
         ({"parts": [{"a": 1}]}, r"with parts = \[.*\], got"),
+        ({"data": {"content": "b"}}, 'data.content = "a", got "b", which are other values, or in another order'),
     ],
 )
 def test_another_search_is_refused_by_what_differs(tmp_path: Path, facts: dict[str, Any], words: str) -> None:
     project = Project(tmp_path, "a")
-    project.claim(data={}, tuner={"name": "darts", "order": 1}, seed=0, parts=[{"a": 1}, {"a": 2}])
+    project.claim(data={"content": "a"}, tuner={"name": "darts", "order": 1}, seed=0, parts=[{"a": 1}, {"a": 2}])
     before = project.read()
     with pytest.raises(ValueError, match=words):
         project.claim(**facts)
