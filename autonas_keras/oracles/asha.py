@@ -22,6 +22,7 @@ from autonas_keras.strategies import STRATEGIES, Strategy
 UNTIL, FROM, CONTINUES = "tuner/epochs", "tuner/initial_epoch", "tuner/trial_id"
 BRACKET, RUNG = "tuner/bracket", "tuner/round"
 OWN = (UNTIL, FROM, CONTINUES, BRACKET, RUNG)
+UNTOLD = 10**6  # epochs of the highest rung where they are told later, by ``fit``
 
 
 class Asha(StrategyOracle):
@@ -202,7 +203,9 @@ class Asha(StrategyOracle):
         """The arguments that say where the rungs are and how many go on."""
         given: dict[str, int | None] = {"factor": self.factor}
         if not self._explicit:
-            given |= {"max_epochs": self.max_epochs, "min_epochs": self.min_epochs}
+            given["min_epochs"] = self.min_epochs
+            if self.max_epochs != UNTOLD:
+                given["max_epochs"] = self.max_epochs
         return {name: None if value is None else int(value) for name, value in given.items()}
 
     def _restore(self, state: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from autonas_keras import oracles
 from autonas_keras.blocks import Graph
-from autonas_keras.oracles.asha import CONTINUES, UNTIL
+from autonas_keras.oracles.asha import CONTINUES, UNTIL, UNTOLD
 from autonas_keras.spaces import close_names
 from autonas_keras.strategies import STRATEGIES
 from autonas_keras.training import Deadline, Pace
@@ -175,7 +175,7 @@ class Asha(TrialMethod):
         method: Any = next(found for found in METHODS if found.name == self.strategy)
         return oracles.Asha(
             strategy=self.strategy,
-            max_epochs=self.max_epochs or 10**6,  # until the epochs of fit are known
+            max_epochs=self.max_epochs or UNTOLD,
             min_epochs=self.min_epochs,
             factor=self.factor,
             delayed=self.delayed,
