@@ -22,6 +22,8 @@ from autonas_keras.training.masked import Group
 from autonas_keras.training.paths import PathModel
 from autonas_keras.training.stream import Data, batches, judged_batches, steps_per_epoch
 
+JUDGED = 500  # validation samples at a time: branches that are not taken cost each call some time
+
 
 @keras.utils.register_keras_serializable(package="autonas_keras")
 class ScratchModel(PathModel):
@@ -42,6 +44,14 @@ class ScratchModel(PathModel):
     def space(self) -> JoinedSpace:
         return self._usage.space if hasattr(self, "_usage") else super().space
 
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return self._usage.metrics if hasattr(self, "_usage") and self._usage.metrics else super().metrics
+
+    def keep_metrics(self) -> None:
+        """Look for the metrics, which Keras does several times an epoch, no more: all are built."""
+        self._usage.metrics = super().metrics
+
     def begin(self, architecture: Mapping[str, Option], parts: Sequence[keras.Model]) -> None:
         """Train and compute this joined architecture, which is made of ``parts``, from now on."""
         self.routes.set({name: route[None, None] for name, route in self.route(architecture).items()})
@@ -57,6 +67,7 @@ class _Usage:
 
     def __init__(self, supernets: list[PathSupernet], space: JoinedSpace) -> None:
         self.supernets, self.space = supernets, space
+        self.metrics: list[keras.metrics.Metric] = []
         self._variables = [entry.variables for layer in supernets for entry in layer.usage()]
         numbers = {id(group[0]): number for number, group in enumerate(self._variables)}
         self._numbers = {
@@ -108,7 +119,7 @@ class ScratchTraining:
         self._batches = batches(train, batch_size, seed, augment=augment)
         self._validation = None
         if validation is not None:
-            self._validation = judged_batches(validation, batch_size)
+            self._validation = judged_batches(validation, max(batch_size, JUDGED))
         self._traced = False
         build_metrics(model, train)
 
@@ -150,5 +161,7 @@ class ScratchTraining:
                 callbacks=list(callbacks),
                 verbose=verbose,
             )
-        self._traced = True
+        if not self._traced:
+            self._traced = True
+            self.model.keep_metrics()
         return history
