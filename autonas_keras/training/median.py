@@ -111,4 +111,6 @@ class MedianStopping(keras.callbacks.Callback):
 def write_curves(folder: Path, history: Mapping[str, Sequence[float]]) -> None:
     """Leave the metrics of all epochs of a training that ended in its folder, by name."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / FILE, json.dumps({name: [float(v) for v in values] for name, values in history.items()}))
+    write_atomically(
+        folder / FILE, json.dumps({name: [float(v) for v in values] for name, values in history.items()}), sync=False
+    )

@@ -119,7 +119,7 @@ class SearchTuner(Timed, Processes, Board, AutoTuner):
         if self._is_worker():
             return
         self.oracle.save()
-        write_atomically(self._get_tuner_fname(), json.dumps(self.get_state()))
+        write_atomically(self._get_tuner_fname(), json.dumps(self.get_state()), sync=False)
 
     @property
     def finished(self) -> bool:

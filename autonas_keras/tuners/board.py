@@ -40,7 +40,7 @@ class Board:
 
     def write_result(self, trial_id: str, **result: Any) -> None:
         """Keep what a trial cost beside it."""
-        write_atomically(Path(self.get_trial_dir(trial_id)) / "result.json", json.dumps(result))
+        write_atomically(Path(self.get_trial_dir(trial_id)) / "result.json", json.dumps(result), sync=False)
 
     def leaderboard(self) -> pd.DataFrame:
         """What was tried, the best first: architecture, metrics, params, flops, seconds, status."""
