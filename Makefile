@@ -21,14 +21,15 @@ help:
 	@echo "make bench-sharing ROW=name   one row on supernets and their networks; without ROW: the list"
 	@echo "make bench-tabular-text ROW=name   one row on texts or tables beside scikit-learn; without ROW: the list"
 
+# Without --compile: most modules of TensorFlow are never imported, and Python compiles the others when they are.
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --editable '.[test,dev]'
+	$(VENV)/bin/python -m pip install --quiet --no-compile --editable '.[test,dev]'
 	touch $@
 
 $(VENV_LOWEST)/.installed: pyproject.toml ci/lowest.txt
 	$(PYTHON) -m venv $(VENV_LOWEST)
-	$(VENV_LOWEST)/bin/python -m pip install --quiet --constraint ci/lowest.txt --editable '.[test]'
+	$(VENV_LOWEST)/bin/python -m pip install --quiet --no-compile --constraint ci/lowest.txt --editable '.[test]'
 	touch $@
 
 demo: $(VENV)/.installed
@@ -41,7 +42,7 @@ test-lowest: $(VENV_LOWEST)/.installed
 	@$(VENV_LOWEST)/bin/python -m pytest $(PYTEST_ARGS) $(SELECTION)
 
 $(VENV)/.browser: $(VENV)/.installed
-	$(VENV)/bin/python -m pip install --quiet --editable '.[test,browser]'
+	$(VENV)/bin/python -m pip install --quiet --no-compile --editable '.[test,browser]'
 	touch $@
 
 test-browser: $(VENV)/.browser

@@ -23,7 +23,7 @@ from autonas_keras import oracles
 from tests.forks import forked
 from tests.oracles.searches import check_files
 
-TRIALS = 16
+TRIALS = 12
 
 
 def build(hp: Any) -> keras.Model:
@@ -75,7 +75,7 @@ def main(folder: Path, kills: int) -> list[int]:
     whole, cut = start(folder / "whole"), start(folder / "cut")
     for number in range(kills):
         # Spread over the trials, each at a random moment of one of them.
-        while len(ended(folder / "cut")) < 4 * number + 2:
+        while len(ended(folder / "cut")) < 3 * number + 2:
             assert not os.waitpid(cut, os.WNOHANG)[0], "it ended before it could be killed"
             time.sleep(0.01)
         time.sleep(rng.uniform(0, 0.4))

@@ -13,7 +13,7 @@ import pytest
 from autonas_keras import oracles
 from autonas_keras.oracles.gradients import gradient_registry
 
-TRIALS, WARM = 15, 6
+TRIALS, WARM = 12, 5
 
 
 def build(hp: Any) -> keras.Model:

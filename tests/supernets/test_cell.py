@@ -15,8 +15,10 @@ from autonas_keras.supernets.plain import PlainCellSupernet
 from autonas_keras.supernets.transfer import frame_weights, operation_weights, put
 from autonas_keras.testing.probe import shake
 
+# Half of the operations of each: what is left out computes as another one of another size.
+DARTS = ("none", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "dil_conv_5x5")
 SPACES = {
-    "darts": CellSpace.darts(cells=3, channels=4, nodes=2),
+    "darts": CellSpace.darts(operations=DARTS, cells=3, channels=4, nodes=2),
     "nasnet": CellSpace.nasnet(cells=3, channels=4, nodes=1),
     "nasbench201": CellSpace.nasbench201(cells=3, channels=4, nodes=2),
     "one operation": CellSpace(("sep_conv_7x7",), cells=2, channels=1, nodes=1),

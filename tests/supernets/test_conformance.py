@@ -210,7 +210,7 @@ class TestPathCellOfDarts(PathTestCase):
     all_heard = False
 
     def layer(self, **kwargs: Any) -> PathCell:
-        return PathCell(CELLS["darts"], affine=True, **kwargs)
+        return PathCell(CELLS["one node"], affine=True, **kwargs)
 
 
 @pytest.mark.slow(seconds=10)

@@ -185,11 +185,11 @@ def test_paths_sum_their_gradients_and_may_take_what_the_first_predicts_as_the_t
 def test_what_regularises_counts_once_for_all_paths(float64: None, distillation: float) -> None:
     found = []
     for rate in (0.0, 0.1):
-        each = model(paths=3, optimizer=keras.optimizers.SGD(1.0), distillation=distillation)
+        each = model(paths=2, optimizer=keras.optimizers.SGD(1.0), distillation=distillation)
         head = each.get_layer("head")
         head.kernel.regularizer = keras.regularizers.L2(rate)
         start = head.kernel.numpy()
-        steps(each, [drawn(each, 3)], [data()])
+        steps(each, [drawn(each, 2)], [data()])
         found.append(head.kernel.numpy())
     np.testing.assert_allclose(found[1] - found[0], -2 * 0.1 * start, rtol=1e-6)  # Keras keeps the rate in float32
 
