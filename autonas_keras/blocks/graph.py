@@ -91,9 +91,27 @@ class Graph(graph_module.Graph):
             raise ValueError("Expected a graph with a searched block, got none; add one such as CellBlock.")
         return JoinedSpace({part.name: part.space for part in self.searched})
 
+    def check_sizes(self, **sizes: int | None) -> None:
+        """Refuse sizes of networks that no searched block has; what some of them have is for these.
+
+        Args:
+            **sizes: ``cells`` and ``channels`` as a ``Network`` takes them.
+
+        Raises:
+            ValueError: With the first of them.
+        """
+        for name, size in sizes.items():
+            if size is None or not self.searched or any(name in part.sizes for part in self.searched):
+                continue
+            part = self.searched[0]
+            raise ValueError(
+                f"Expected no {name} for a space of {part.kind}, got {size}; say the sizes in a {part.space_class.__name__}."
+            )
+
     @contextmanager
     def building(self, network: Network) -> Iterator[None]:
         """Build searched blocks as ``network`` says inside."""
+        self.check_sizes(cells=network.cells, channels=network.channels)
         before = [part.network for part in self.searched]
         for part in self.searched:
             part.network = network

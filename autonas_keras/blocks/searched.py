@@ -119,12 +119,6 @@ class SearchedBlock(block_module.Block):
 
     def build(self, hp: Any, inputs: Any = None) -> Any:
         x = tree.flatten(inputs)[0]
-        for size in ("cells", "channels"):
-            if size not in self.sizes and getattr(self.network, size) is not None:
-                raise ValueError(
-                    f"Expected no {size} for a space of {self.kind}, got {getattr(self.network, size)}; say the sizes "
-                    f"in a {self.space_class.__name__}."
-                )
         x = self._enter(x)
         self.input_shape = tuple(int(size) for size in x.shape[1:])
         self._fit()

@@ -77,7 +77,7 @@ class InheritedScore:
     def __call__(self, architecture: Mapping[str, Option]) -> float:
         """The mean score of an architecture with inherited weights, or the metric, negative where less of it is better.
 
-        The architecture stays selected, its statistics in place.
+        It is no number where a prediction is none. The architecture stays selected, its statistics in place.
         """
         return self.with_tie(architecture)[0]
 
@@ -88,7 +88,10 @@ class InheritedScore:
             metric, sign = self._metric
             metric.reset_state()
             for x, y in self._batches():
-                metric.update_state(y, self._predict(x))
+                prediction = self._predict(x)
+                if np.isnan(defect(prediction)):
+                    return np.nan, 0.0
+                metric.update_state(y, prediction)
             return sign * float(metric.result()), 0.0
         # Sums of Python's floats, which are of double precision.
         score, tie = map(sum, zip(*(self._judge(*batch).numpy().tolist() for batch in self._batches()), strict=True))
@@ -128,7 +131,13 @@ class InheritedScore:
         prediction = self._predict_batch(x)
         functions = [self._score, *([] if self._tie is None else [self._tie])]
         sums = [tf.reduce_sum(tf.cast(function(y, prediction), tf.float32)) for function in functions]
-        return tf.stack([*sums, 0.0][:2])
+        return tf.stack([*sums, 0.0][:2]) + defect(prediction)
+
+
+def defect(prediction: Any) -> tf.Tensor:
+    """No number where an output is none, else 0: of such outputs the first one is the largest, and often right."""
+    finite = [tf.reduce_all(tf.math.is_finite(tf.cast(part, tf.float32))) for part in tf.nest.flatten(prediction)]
+    return tf.where(tf.reduce_all(tf.stack(finite)), 0.0, np.nan)
 
 
 def correct(y: Any, prediction: Any) -> tf.Tensor:

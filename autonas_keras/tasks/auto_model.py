@@ -175,6 +175,7 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
         self._make_tuner(method, graph)
 
     def _make_tuner(self, method: Method, graph: Graph) -> None:
+        graph.check_sizes(cells=method.cells, channels=method.channels)
         objective = self._oracle["objective"]
         wished = directed(objective, self._heads)  # a head may get the metric that it names
         self._facts = {

@@ -85,7 +85,7 @@ class WarmStart:
             elif isinstance(layer, PathSupernet):
                 raise ValueError(
                     f"Expected warm_start of a supernet as large as {layer.name!r} here, got {self.source} with another; "
-                    "give both searches the same search_cells and search_channels."
+                    "give both searches the same settings of it, such as search_cells, search_channels or transform."
                 )
 
 
@@ -99,7 +99,9 @@ def warm_start(folder: str | Path, project: Project, tuner: str) -> WarmStart:
     """
     kept, weights = project.path / KEPT, project.path / WEIGHTS
     if SEARCHED in project.read() and kept.exists():
-        return WarmStart(**json.loads(kept.read_text()))
+        known = WarmStart(**json.loads(kept.read_text()))
+        # The folder may have been moved, or named from another one.
+        return known if known.supernet is None else replace(known, supernet=str(weights))
     if tuner not in (*BY_TRIALS, *BY_WEIGHTS):
         raise ValueError(
             f"Expected a tuner that starts from an earlier search, one of {', '.join((*BY_TRIALS, *BY_WEIGHTS))}, got "

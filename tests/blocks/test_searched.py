@@ -127,6 +127,18 @@ def test_sizes_that_a_kind_of_network_does_not_have_are_refused() -> None:
         assembled(graph_of(MOBILE), network=blocks.Network(channels=3))
 
 
+def test_sizes_are_for_the_blocks_that_have_them() -> None:
+    image = blocks.ImageInput()
+    cells, chain = (blocks.searched_block(space)(image) for space in ("nasbench201", CHAIN))
+    pooled = [blocks.SpatialReduction("global_avg")(each) for each in (cells, chain)]
+    graph = blocks.Graph(image, blocks.ClassificationHead()(blocks.Merge()(pooled)))
+    graph.check_sizes(cells=2, channels=4)
+    graph.set_io_shapes(([np.array([9, 8, 8, 3])], [np.array([9, 3])]))
+    with graph.building(blocks.Network(cells=2, channels=4)):
+        graph.build(keras_tuner.HyperParameters())
+        assert (graph.searched[0].built_space.cells, graph.searched[0].built_space.channels) == (2, 4)
+
+
 def test_wrong_spaces_are_refused() -> None:
     with pytest.raises(TypeError, match="a space of chains for a ChainBlock"):
         blocks.ChainBlock("mobile")

@@ -45,6 +45,14 @@ def test_an_image_and_a_table_into_one_head(tmp_path: Path) -> None:
         model.predict(x)
 
 
+def test_sizes_that_no_block_has_are_refused_before_the_folder_is_taken(tmp_path: Path) -> None:
+    node = ank.Input()
+    head = ank.RegressionHead()(ank.TabularBlock()(node))
+    with pytest.raises(ValueError, match="Expected no cells for a space of tables, got 2"):
+        AutoModel(node, head, directory=tmp_path, cells=2)
+    assert not list(tmp_path.rglob("project.json"))
+
+
 def test_two_searched_blocks_and_two_heads(tmp_path: Path) -> None:
     image = ank.ImageInput()
     pooled = [

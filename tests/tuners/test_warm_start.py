@@ -152,5 +152,10 @@ def test_supernets_begin_with_the_earlier_weights(tmp_path: Path, monkeypatch: p
     assert begun[0].keys() == weights.keys()
     assert all((begun[0][path] == value).all() for path, value in weights.items())
     assert (tmp_path / "second" / WEIGHTS).exists()
-    with pytest.raises(ValueError, match="as large as .* the same search_cells and search_channels"):
+    moved = shutil.move(tmp_path / "second", tmp_path / "moved")
+    found = made(tmp_path, "moved", "spos", warm_start=tmp_path / "first", **settings, **few).tuner.earlier
+    assert Path(found.supernet) == Path(moved) / WEIGHTS
+    with pytest.raises(
+        ValueError, match="as large as .* the same settings of it, such as search_cells, search_channels"
+    ):
         fitted(tmp_path, "third", "spos", warm_start=tmp_path / "first", search_channels=4, **settings, **few)
