@@ -100,6 +100,9 @@ class Prediction:
     def export_model(self) -> keras.Model:
         """The final network, a Keras model of stock layers that takes the inputs as they were given to ``fit``.
 
+        It gives what its heads compute, of more than two classes a probability for each in sorted order, and is compiled for
+        targets of that shape, such as one-hot ones; ``predict`` and ``evaluate`` of the task take labels.
+
         Raises:
             ValueError: When the search is not finished.
         """
