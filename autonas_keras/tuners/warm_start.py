@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class WarmStart:
         tried: Values of hyperparameters, and what they were worth there, larger is better.
         state: The state of its strategy or controller, None when it had none.
         supernet: Where its shared weights are kept, None when it had none.
+        inputs: Shapes of a sample of its inputs, without the samples.
     """
 
     source: str
@@ -46,6 +47,18 @@ class WarmStart:
     tried: list[tuple[dict[str, Any], float]] = field(default_factory=list)
     state: dict[str, Any] | None = None
     supernet: str | None = None
+    inputs: list[list[int]] = field(default_factory=list)
+
+    def caution(self, inputs: Sequence[Sequence[int]]) -> str | None:
+        """What to say when images of another size were searched on: the order of architectures changes with it."""
+        for before, now in zip(self.inputs, inputs, strict=False):
+            if len(before) > 1 and len(now) > 1 and list(before[:2]) != list(now[:2]):
+                there, here = ("x".join(map(str, shape[:2])) for shape in (before, now))
+                return (
+                    f"The search in {self.source} saw images of {there}, this one sees {here}: what was good there is often "
+                    "not here. It is worth more after a search on images of the same size."
+                )
+        return None
 
     def check(self, hp: Any) -> None:
         """Refuse a search on another space.
@@ -176,7 +189,8 @@ def read(folder: Path) -> WarmStart:
     # Of successive halving the highest rung of an architecture says what it is worth.
     last = sorted(((values, worth) for one, values, worth in tried if one not in continued), key=lambda pair: -pair[1])
     supernet = folder / "search" / SUPERNET
-    return WarmStart(str(folder), name, entries, last, state, str(supernet) if supernet.exists() else None)
+    inputs = [list(shape) for shape in facts[SEARCHED].get("inputs", [])]
+    return WarmStart(str(folder), name, entries, last, state, str(supernet) if supernet.exists() else None, inputs)
 
 
 def _number(path: Path) -> int:

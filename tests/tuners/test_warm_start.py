@@ -126,6 +126,17 @@ def test_folders_that_hold_no_such_search_are_refused_by_name(tmp_path: Path, ea
         made(tmp_path, "shared", "spos", warm_start=earlier)
 
 
+def test_images_of_another_size_are_told(tmp_path: Path, earlier: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = read(earlier)
+    assert found.inputs == [[8, 8]]
+    assert found.caution([(8, 8)]) is found.caution([(8, 8, 1)]) is found.caution([(5,)]) is None
+    assert "saw images of 8x8, this one sees 28x28" in str(found.caution([(28, 28, 3)]))
+    x, y = digits(40)
+    clf = made(tmp_path, "later", space=TWICE, warm_start=earlier, max_trials=1)
+    clf.fit(np.pad(x, ((0, 0), (2, 2), (2, 2))), y, epochs=1, batch_size=40, verbose=2)
+    assert "saw images of 8x8, this one sees 12x12" in capsys.readouterr().out
+
+
 def test_another_space_is_refused_before_anything_is_trained(tmp_path: Path, earlier: Path) -> None:
     operations = ("max_pool_3x3", "skip_connect", "conv_3x3")
     other = CellSpace(operations, nodes=2, cells=1, channels=2, topology="dense")
