@@ -21,7 +21,7 @@ SCORE = keras_tuner.Objective("score", "max")
 def asha(folder: Path, hp: Any = None, objective: Any = SCORE, **kwargs: Any) -> oracles.Asha:
     given = {"max_trials": 9, "max_epochs": 9, "min_epochs": 1, "seed": 0, **kwargs}
     oracle = oracles.Asha(objective, hyperparameters=declared(SIXTEEN) if hp is None else hp, **given)
-    oracle.verbose = 0
+    oracle.verbose, oracle.pause = 0, 0.0
     oracle._set_project_dir(str(folder), "project")
     return oracle
 

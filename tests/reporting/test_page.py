@@ -31,7 +31,11 @@ class Outline(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
+        self.texts: list[str] = []
+
+    @property
+    def text(self) -> str:
+        return "".join(self.texts)
 
     def handle_starttag(self, tag: str, attributes: Any) -> None:
         self.elements.append((tag, dict(attributes)))
@@ -46,7 +50,7 @@ class Outline(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if "script" not in self.open and "style" not in self.open:
-            self.text += data
+            self.texts.append(data)
 
 
 def outline(page: str) -> Outline:
