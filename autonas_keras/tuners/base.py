@@ -173,10 +173,10 @@ class SearchTuner(Timed, Processes, Board, AutoTuner):
             self._declare()
             if self.earlier is not None:
                 self.earlier.check(self.oracle.get_space())
-                caution = self.earlier.caution([array.shape[1:] for array in tree.flatten(x)])
-                if caution is not None and verbose:
-                    print(caution)
                 if isinstance(self.oracle, StrategyOracle):
+                    caution = self.earlier.caution([array.shape[1:] for array in tree.flatten(x)])
+                    if caution is not None and verbose:
+                        print(caution)
                     self.oracle.begin(self.earlier.tried, self.earlier.state)
             self.save()
             self.story.enter("search", spaces=spaces_of(self.graph))

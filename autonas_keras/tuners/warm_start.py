@@ -50,13 +50,13 @@ class WarmStart:
     inputs: list[list[int]] = field(default_factory=list)
 
     def caution(self, inputs: Sequence[Sequence[int]]) -> str | None:
-        """What to say when images of another size were searched on: the order of architectures changes with it."""
+        """What to say when inputs of another size were searched on: the order of architectures changes with it."""
         for before, now in zip(self.inputs, inputs, strict=False):
             if len(before) > 1 and len(now) > 1 and list(before[:2]) != list(now[:2]):
                 there, here = ("x".join(map(str, shape[:2])) for shape in (before, now))
                 return (
-                    f"The search in {self.source} saw images of {there}, this one sees {here}: what was good there is often "
-                    "not here. It is worth more after a search on images of the same size."
+                    f"The search in {self.source} saw inputs of {there}, this one sees {here}: what was good there is often "
+                    "not here. It is worth more after a search on inputs of the same size."
                 )
         return None
 
@@ -162,6 +162,7 @@ def read(folder: Path) -> WarmStart:
         if SEARCHED not in facts or not (folder / "oracle.json").exists():
             raise ValueError(f"Expected warm_start of a search that has begun, got {folder}, which was never fitted.")
         name = facts["tuner"]["name"]
+        inputs = [list(shape) for shape in facts[SEARCHED].get("inputs", [])]
         objective = _named(facts["objective"])
         file = folder / "oracle.json"
         oracle = json.loads(file.read_text())
@@ -189,7 +190,6 @@ def read(folder: Path) -> WarmStart:
     # Of successive halving the highest rung of an architecture says what it is worth.
     last = sorted(((values, worth) for one, values, worth in tried if one not in continued), key=lambda pair: -pair[1])
     supernet = folder / "search" / SUPERNET
-    inputs = [list(shape) for shape in facts[SEARCHED].get("inputs", [])]
     return WarmStart(str(folder), name, entries, last, state, str(supernet) if supernet.exists() else None, inputs)
 
 

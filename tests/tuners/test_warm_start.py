@@ -130,11 +130,11 @@ def test_images_of_another_size_are_told(tmp_path: Path, earlier: Path, capsys: 
     found = read(earlier)
     assert found.inputs == [[8, 8]]
     assert found.caution([(8, 8)]) is found.caution([(8, 8, 1)]) is found.caution([(5,)]) is None
-    assert "saw images of 8x8, this one sees 28x28" in str(found.caution([(28, 28, 3)]))
+    assert "saw inputs of 8x8, this one sees 28x28" in str(found.caution([(28, 28, 3)]))
     x, y = digits(40)
     clf = made(tmp_path, "later", space=TWICE, warm_start=earlier, max_trials=1)
     clf.fit(np.pad(x, ((0, 0), (2, 2), (2, 2))), y, epochs=1, batch_size=40, verbose=2)
-    assert "saw images of 8x8, this one sees 12x12" in capsys.readouterr().out
+    assert "saw inputs of 8x8, this one sees 12x12" in capsys.readouterr().out
 
 
 def test_another_space_is_refused_before_anything_is_trained(tmp_path: Path, earlier: Path) -> None:
