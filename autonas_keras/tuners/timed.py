@@ -25,6 +25,8 @@ from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import Method
 
 JUDGED = 2000  # validation samples that networks are compared on at most when there is a limit
+# The same where no input is an image: they take little, and networks of tables differ by less than the error of 2,000.
+MANY_JUDGED = 10_000
 TRIALS = 10  # networks that a search with a limit trains if they need all of their time
 # The same where no input is an image: trainings are short there, and cut to a part of them tell little about the whole.
 LONG_TRIALS = 4
@@ -111,9 +113,10 @@ class Timed:
     def judged_part(self, validation: Any) -> Any:
         """The validation samples that networks are compared on: with a limit a draw of the seed when there are many."""
         count = len(tree.flatten(validation)[0])
-        if self.clock is None or count <= JUDGED:
+        most = JUDGED if image_shape(self.graph) is not None else MANY_JUDGED
+        if self.clock is None or count <= most:
             return validation
-        rows = np.sort(np.random.default_rng([self.oracle.seed, 9]).permutation(count)[:JUDGED])
+        rows = np.sort(np.random.default_rng([self.oracle.seed, 9]).permutation(count)[:most])
         return tree.map_structure(lambda array: array[rows], validation)
 
     # Trials
