@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from autokeras.tuners.greedy import Greedy
 
+import autonas_keras as ank
 from autonas_keras.spaces import MobileSpace
 from autonas_keras.tasks import ImageClassifier, ImageRegressor
 from autonas_keras.training import Phase
@@ -189,6 +190,22 @@ def test_the_final_training_is_as_long_as_that_of_the_best_network_so_far() -> N
     assert search.search_left() == pytest.approx(97 - 50 - 12 - 3)
     search.oracle = SimpleNamespace(get_best_trials=lambda count: [])
     assert search.search_left() == pytest.approx(45 - 50), "Of what is not known the last one is taken."
+
+
+@pytest.mark.parametrize(("node", "count"), [(ank.ImageInput, 2000), (ank.StructuredDataInput, 10_000)])
+def test_with_a_limit_networks_are_compared_on_a_draw_of_many_samples(node: Any, count: int) -> None:
+    class Search(timed.Timed):
+        graph = SimpleNamespace(inputs=[node(shape=(8, 8, 1))])
+        oracle = SimpleNamespace(seed=3)
+
+    search, many = Search(), (np.arange(12_000), {"y": np.arange(12_000)})
+    assert search.judged_part(many) is many
+    search.clock = Clock(100.0, None)
+    x, y = search.judged_part(many)
+    assert len(x) == count and (np.diff(x) > 0).all() and (x == y["y"]).all()
+    np.testing.assert_array_equal(Search.judged_part(search, many)[0], x)
+    few = np.arange(count)
+    assert search.judged_part(few) is few
 
 
 @pytest.mark.slow(seconds=10)
