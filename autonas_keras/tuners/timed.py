@@ -13,6 +13,7 @@ from warnings import warn
 
 import numpy as np
 import tree
+from autokeras.nodes import ImageInput
 
 from autonas_keras.blocks import CellBlock, Graph
 from autonas_keras.evaluation import space_costs
@@ -113,11 +114,15 @@ class Timed:
     def judged_part(self, validation: Any) -> Any:
         """The validation samples that networks are compared on: with a limit a draw of the seed when there are many."""
         count = len(tree.flatten(validation)[0])
-        most = JUDGED if image_shape(self.graph) is not None else MANY_JUDGED
+        most = JUDGED if self._sees_images() else MANY_JUDGED
         if self.clock is None or count <= most:
             return validation
         rows = np.sort(np.random.default_rng([self.oracle.seed, 9]).permutation(count)[:most])
         return tree.map_structure(lambda array: array[rows], validation)
+
+    def _sees_images(self) -> bool:
+        """Whether some input is an image, whatever stands beside it."""
+        return any(isinstance(node, ImageInput) for node in self.graph.inputs)
 
     # Trials
 
@@ -127,7 +132,7 @@ class Timed:
         if self.hasty:
             return self.clock.final_left()
         whole = self.search_share * self.clock.limit
-        trials = TRIALS if image_shape(self.graph) is not None else LONG_TRIALS
+        trials = TRIALS if self._sees_images() else LONG_TRIALS
         trials = min(trials, self.oracle.max_trials or trials)
         return max(0.0, min(self.search_left(), max(whole / trials, LEAST_TRIAL)))
 

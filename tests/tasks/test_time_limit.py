@@ -192,10 +192,16 @@ def test_the_final_training_is_as_long_as_that_of_the_best_network_so_far() -> N
     assert search.search_left() == pytest.approx(45 - 50), "Of what is not known the last one is taken."
 
 
-@pytest.mark.parametrize(("node", "count"), [(ank.ImageInput, 2000), (ank.StructuredDataInput, 10_000)])
-def test_with_a_limit_networks_are_compared_on_a_draw_of_many_samples(node: Any, count: int) -> None:
+TABLE = ank.StructuredDataInput(shape=(8,))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "count"),
+    [([TABLE, ank.ImageInput(shape=(8, 8, 1)), ank.ImageInput(shape=(6, 6))], 2000), ([TABLE], 10_000)],
+)
+def test_with_a_limit_networks_are_compared_on_a_draw_of_many_samples(nodes: Any, count: int) -> None:
     class Search(timed.Timed):
-        graph = SimpleNamespace(inputs=[node(shape=(8, 8, 1))])
+        graph = SimpleNamespace(inputs=nodes)
         oracle = SimpleNamespace(seed=3)
 
     search, many = Search(), (np.arange(12_000), {"y": np.arange(12_000)})
