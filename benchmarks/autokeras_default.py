@@ -1,4 +1,4 @@
-"""AutoKeras's own image classifier under a clock, to stand beside ours."""
+"""AutoKeras's own tasks, and tuners that know no limit, under a clock, to stand beside ours."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from unittest import mock
 
 import autokeras as ak
 import keras
+import numpy as np
 from autokeras.graph import Graph
 from autokeras.pipeline import load_pipeline
 
@@ -60,21 +61,24 @@ def autokeras(data: Data, seed: int, seconds: float, task: Any = ak.ImageClassif
     """As many trials of a task of AutoKeras with its defaults as fit into ``seconds``, tested."""
     with tempfile.TemporaryDirectory() as folder, mock.patch.object(Graph, "set_io_shapes", set_io_shapes):
         clf = task(directory=folder, max_trials=1000, seed=seed)
-        deadline = Deadline(seconds)
-        start = time.perf_counter()
-        try:
-            clf.fit(data.x_train, data.y_train, callbacks=[deadline], verbose=0)
-        except (TimeUp, RuntimeError) as end:  # RuntimeError: the third trial in a row that could not be built
-            print(f"AutoKeras's search ended in trial {deadline.trials}: {str(end) or 'the time is up'}")
-        taken = time.perf_counter() - start
-        # What AutoKeras itself predicts with: the checkpoint of its best trial.
-        best = clf.tuner.oracle.get_best_trials(1)[0]
-        load_pipeline(clf.tuner._pipeline_path(best.trial_id)).save(clf.tuner.best_pipeline_path)
-        return {
-            "method": "autokeras",
-            "seed": seed,
-            "accuracy": accuracy(clf.predict(data.x_test, verbose=0), data.y_test),
-            "seconds": taken,
-            "params": clf.export_model().count_params(),
-            "trials": deadline.trials,
-        }
+        return {"method": "autokeras", "seed": seed, **stopped(clf, data, seconds)}
+
+
+def stopped(clf: Any, data: Any, seconds: float, **fit: Any) -> dict[str, Any]:
+    """A task with a tuner that knows no limit, stopped after ``seconds``, and its best trial tested."""
+    deadline = Deadline(seconds)
+    start = time.perf_counter()
+    try:
+        clf.fit(data.x_train, data.y_train, callbacks=[deadline], verbose=0, **fit)
+    except (TimeUp, RuntimeError) as end:  # RuntimeError: the third trial in a row that could not be built
+        print(f"The search ended in trial {deadline.trials}: {str(end) or 'the time is up'}")
+    taken = time.perf_counter() - start
+    # What AutoKeras itself predicts with: the checkpoint of its best trial.
+    best = clf.tuner.oracle.get_best_trials(1)[0]
+    load_pipeline(clf.tuner._pipeline_path(best.trial_id)).save(clf.tuner.best_pipeline_path)
+    return {
+        "accuracy": accuracy(clf.predict(data.x_test, verbose=0), np.asarray(data.y_test)),
+        "seconds": taken,
+        "params": clf.tuner.get_best_model().count_params(),
+        "trials": deadline.trials,
+    }

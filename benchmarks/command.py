@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from inspect import signature
 from pkgutil import iter_modules
 from types import ModuleType
 
@@ -31,6 +32,7 @@ def main(package: ModuleType, program: str, arguments: Sequence[str] | None = No
     parser = argparse.ArgumentParser(prog=program)
     parser.add_argument("row", nargs="?", help="which row to run; without one they are listed")
     parser.add_argument("--seeds", type=int, nargs="+", help="seeds instead of the row's own")
+    parser.add_argument("--sides", nargs="+", help="of a row with several sides some of them, such as auto")
     options = parser.parse_args(arguments)
     if options.row is None:
         for name in known:
@@ -39,7 +41,11 @@ def main(package: ModuleType, program: str, arguments: Sequence[str] | None = No
     if options.row not in known:
         sys.exit(f"Expected the name of a row, got {options.row!r}{close_names(options.row, known)}")
     run = import_module(f"{package.__name__}.{options.row}").run
-    for figures in run(**({"seeds": options.seeds} if options.seeds else {})):
+    chosen = {name: value for name, value in vars(options).items() if name != "row" and value}
+    unknown = set(chosen) - set(signature(run).parameters)
+    if unknown:
+        sys.exit(f"Expected no {min(unknown)} for the row {options.row!r}, got {chosen[min(unknown)]}.")
+    for figures in run(**chosen):
         path = record.append(f"{prefix}{options.row}", figures)
         print("  ".join(f"{name}={record.short(value)}" for name, value in figures.items()), flush=True)
         print(f"appended to {path}", flush=True)

@@ -10,17 +10,27 @@ from typing import Any
 import autokeras as ak
 import numpy as np
 import pandas as pd
+from autokeras.tuners import Hyperband, RandomSearch
 
 import autonas_keras as ank
 from benchmarks import autokeras_default
 from benchmarks.data import Data
 from benchmarks.search import accuracy
 
-ORACLES = ("hyperband", "random")  # KerasTuner's Hyperband, and random search as KerasTuner has it but without repeats
+EPOCHS = 27  # of the longest training of a tuner that knows no limit, as ours has it for Hyperband
+# KerasTuner's tuners as AutoKeras brings them: they are stopped when the time is up, and the best trial is used.
+PLAIN = {"keras_tuner_hyperband": Hyperband, "keras_tuner_random": RandomSearch}
+# The last two are the same oracles with our clock, sizes of networks and final training; random has no repeats there.
+SIDES = ("auto", "autokeras", *PLAIN, "hyperband", "random")
 
 
 def compare(
-    data: Any, limit: float, task: str, seeds: Sequence[int], space: str | None = None
+    data: Any,
+    limit: float,
+    task: str,
+    seeds: Sequence[int],
+    space: str | None = None,
+    sides: Sequence[str] = SIDES,
 ) -> Iterator[dict[str, Any]]:
     """A line for each seed of ours, and one for each other side with the first seed.
 
@@ -30,12 +40,23 @@ def compare(
         task: Name of the task, the same in both packages.
         seeds: Of ours.
         space: The space that KerasTuner's oracles search; None for that of the task.
+        sides: Which sides, of ``SIDES``.
     """
-    for seed in seeds:
-        yield fitted(data, seed, limit, task)
-    yield {**autokeras_default.autokeras(for_autokeras(data), seeds[0], limit, getattr(ak, task)), "limit": limit}
-    for tuner in ORACLES:
-        yield fitted(data, seeds[0], limit, task, tuner=tuner, **({} if space is None else {"space": space}))
+    unknown = set(sides) - set(SIDES)
+    if unknown:
+        raise ValueError(f"Expected sides among {', '.join(SIDES)}, got {min(unknown)!r}.")
+    chosen = {} if space is None else {"space": space}
+    for side in sides:
+        if side == "auto":
+            for seed in seeds:
+                yield fitted(data, seed, limit, task)
+        elif side == "autokeras":
+            found = autokeras_default.autokeras(for_autokeras(data), seeds[0], limit, getattr(ak, task))
+            yield {**found, "limit": limit}
+        elif side in PLAIN:
+            yield plain(data, seeds[0], limit, task, side, **chosen)
+        else:
+            yield fitted(data, seeds[0], limit, task, tuner=side, **chosen)
 
 
 def fitted(data: Any, seed: int, limit: float, task: str, **settings: Any) -> dict[str, Any]:
@@ -56,6 +77,15 @@ def fitted(data: Any, seed: int, limit: float, task: str, **settings: Any) -> di
             "trials": len(clf.leaderboard()),
             "architecture": str(clf.best_architecture).replace("\n", " "),
         }
+
+
+def plain(data: Any, seed: int, limit: float, task: str, name: str, **settings: Any) -> dict[str, Any]:
+    """The same task and space searched by KerasTuner alone, which knows no limit."""
+    with tempfile.TemporaryDirectory() as folder:
+        own = {"max_epochs": EPOCHS} if PLAIN[name] is Hyperband else {}
+        clf = getattr(ank, task)(tuner=PLAIN[name], directory=folder, max_trials=1000, seed=seed, **settings, **own)
+        found = autokeras_default.stopped(clf, data, limit, epochs=EPOCHS)
+        return {"method": name, "tuner": name, "seed": seed, **found, "limit": limit}
 
 
 def for_autokeras(data: Any) -> Data:

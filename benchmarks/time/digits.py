@@ -18,6 +18,6 @@ def load() -> Data:
     return Data(digits.x_train, digits.y_train, digits.x_test, digits.y_test)
 
 
-def run(seeds: Sequence[int] = (0, 1)) -> Iterator[dict[str, Any]]:
+def run(seeds: Sequence[int] = (0, 1), sides: Sequence[str] = _sides.SIDES) -> Iterator[dict[str, Any]]:
     """A line a seed of ours, and one for each other side; all on one split."""
-    yield from _sides.compare(load(), LIMIT, "ImageClassifier", seeds, space="nasbench201")
+    yield from _sides.compare(load(), LIMIT, "ImageClassifier", seeds, "nasbench201", sides)

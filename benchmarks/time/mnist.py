@@ -11,6 +11,6 @@ from benchmarks.time import _sides
 LIMIT = 300.0
 
 
-def run(seeds: Sequence[int] = (0, 1)) -> Iterator[dict[str, Any]]:
+def run(seeds: Sequence[int] = (0, 1), sides: Sequence[str] = _sides.SIDES) -> Iterator[dict[str, Any]]:
     """A line a seed of ours, and one for each other side."""
-    yield from _sides.compare(data.mnist(8000, 2000), LIMIT, "ImageClassifier", seeds, space="nasbench201")
+    yield from _sides.compare(data.mnist(8000, 2000), LIMIT, "ImageClassifier", seeds, "nasbench201", sides)

@@ -32,6 +32,23 @@ def test_one_side_is_measured_under_its_limit() -> None:
     assert 0 <= line["accuracy"] <= 1 and line["seconds"] > 0 and line["params"] > 0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(_sides.PLAIN))
+def test_a_tuner_that_knows_no_limit_is_stopped_and_its_best_trial_tested(name: str) -> None:
+    x, y = digits(80)
+    line = _sides.plain(Data(x, y, x[:20], y[:20]), 0, 2.0, "ImageClassifier", name, space="nasbench201")
+    assert (line["method"], line["limit"]) == (name, 2.0)
+    assert line["trials"] >= 1 and line["seconds"] < 40
+    assert 0 <= line["accuracy"] <= 1 and line["params"] > 0
+
+
+def test_sides_are_chosen_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="Expected sides among auto.*'autokera'"):
+        list(_sides.compare(None, 1.0, "ImageClassifier", [0], sides=["autokera"]))
+    with pytest.raises(SystemExit, match="Expected no sides for the row 'asha'"):
+        command.main(time, "rows", ["asha", "--sides", "auto"])
+
+
 def test_tables_go_to_autokeras_as_arrays() -> None:
     frame = pd.DataFrame({"a": [1, 2], "b": ["x", None]})
     found = _sides.for_autokeras((frame, pd.Series(["p", "q"]), np.zeros((2, 3)), np.arange(2)))
