@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
+from warnings import warn
 
 import keras
 import numpy as np
@@ -106,6 +107,9 @@ def as_images(data: Any, name: str = "x", shape: tuple[int, ...] | None = None) 
         name: How an error calls it.
         shape: Shape that one image has to have; a last axis of one channel may be missing or too many.
 
+    Warns:
+        UserWarning: When the channels of training images seem to come first.
+
     Raises:
         TypeError: When the pixels are not numbers.
         ValueError: When the rank or the shape is another, an axis is empty, or a pixel is not finite.
@@ -122,6 +126,7 @@ def as_images(data: Any, name: str = "x", shape: tuple[int, ...] | None = None) 
         raise ValueError(f"Expected images with pixels in {name}, got shape {array.shape}.")
     array = as_numbers(array, name, "images")
     if shape is None:
+        _warn_of_channels_first(array.shape[1:], name)
         return array
     if array.shape[1:] != tuple(shape):
         squeezed = [s[:-1] if len(s) == 3 and s[-1] == 1 else s for s in (array.shape[1:], tuple(shape))]
@@ -132,6 +137,16 @@ def as_images(data: Any, name: str = "x", shape: tuple[int, ...] | None = None) 
             )
         array = array.reshape((len(array), *shape))
     return array
+
+
+def _warn_of_channels_first(shape: tuple[int, ...], name: str) -> None:
+    # Images of one or three rows are rare, colours in front of them are not.
+    if len(shape) == 3 and shape[0] in (1, 3) and min(shape[1:]) > 4:
+        warn(
+            f"Expected images in {name} of shape (height, width, channels), got {shape}, which looks like channels first; "
+            f"if so, pass np.moveaxis({name}, 1, -1).",
+            stacklevel=2,
+        )
 
 
 def check_lengths(parts: Mapping[str, np.ndarray], least: int = 1) -> int:

@@ -26,6 +26,18 @@ def test_images_of_every_dtype_keep_their_values(shape: tuple[int, ...], dtype: 
     np.testing.assert_array_equal(found, x.astype(np.float32))
 
 
+@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 28, 28)])
+def test_channels_that_come_first_are_warned_of(shape: tuple[int, ...]) -> None:
+    with pytest.warns(UserWarning, match=r"in x of shape \(height, width, channels\), got .*np.moveaxis\(x, 1, -1\)"):
+        assert data.as_images(images(2, shape)).shape == (2, *shape)
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 3), (3, 32, 3), (3, 32), (1, 1, 8), (28, 28, 1), (2, 8, 8)])
+def test_other_images_are_taken_without_a_warning(shape: tuple[int, ...], recwarn: pytest.WarningsRecorder) -> None:
+    data.as_images(images(2, shape))
+    assert not recwarn.list
+
+
 def test_integers_beyond_a_byte_and_booleans_are_images_too() -> None:
     x = np.full((2, 8, 8), -3)
     assert data.as_images(x).dtype == np.float32
