@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import autokeras as ak
+import keras
 import numpy as np
 import pandas as pd
 from autokeras.tuners import Hyperband, RandomSearch
@@ -80,10 +81,11 @@ def fitted(data: Any, seed: int, limit: float, task: str, **settings: Any) -> di
 
 
 def plain(data: Any, seed: int, limit: float, task: str, name: str, **settings: Any) -> dict[str, Any]:
-    """The same task and space searched by KerasTuner alone, which knows no limit."""
+    """The same task and space searched by KerasTuner alone, which knows no limit; networks learn by Adam, at its default rate."""
     with tempfile.TemporaryDirectory() as folder:
         own = {"max_epochs": EPOCHS} if PLAIN[name] is Hyperband else {}
         clf = getattr(ank, task)(tuner=PLAIN[name], directory=folder, max_trials=1000, seed=seed, **settings, **own)
+        clf.tuner.hypermodel.optimizer = keras.optimizers.Adam  # else AutoKeras lets its tuners search optimizers too
         found = autokeras_default.stopped(clf, data, limit, epochs=EPOCHS)
         return {"method": name, "tuner": name, "seed": seed, **found, "limit": limit}
 
