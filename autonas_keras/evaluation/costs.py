@@ -278,7 +278,7 @@ def check_limits(limits: Mapping[str, Any] | None) -> dict[str, float]:
             raise ValueError(f"Expected limits of {', '.join(LIMITS)}, got {name!r}{close_names(name, LIMITS)}.")
         if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
             raise ValueError(f"Expected the limit of {name} to be a positive number, got {value!r}.")
-    return dict(limits)
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in limits.items()}
 
 
 def meets(costs: Mapping[str, float], limits: Mapping[str, float]) -> bool:

@@ -49,7 +49,8 @@ def plot_architecture(space: Space, architecture: Mapping[str, Option], path: st
     """Draw the cells of an architecture, one below the other, as PNG or SVG by the suffix of ``path``.
 
     Args:
-        space: A ``CellSpace``, or a ``JoinedSpace`` of them, each part drawn under its name.
+        space: A ``CellSpace``, or a ``JoinedSpace`` in which there are some, each drawn under its name; tables, texts and
+            chains beside them have nothing to draw.
         architecture: A point of the space.
         path: Where the picture goes; missing folders are made, and a file of that name is replaced at once.
 
@@ -91,7 +92,13 @@ def cell_layouts(space: Space, architecture: Mapping[str, Option]) -> list[CellL
     Raises:
         ValueError: When the space has no cells, or the architecture is no point of it.
     """
-    return [CellLayout(*parts) for parts in _cells(space, space.architecture(architecture))]
+    layouts = [CellLayout(*parts) for parts in _cells(space, space.architecture(architecture))]
+    if not layouts:
+        named = ", ".join(type(part).__name__ for part in _parts(space))
+        raise ValueError(
+            f"Expected a space of cells to draw, got {named}; print the architecture, which says all of it."
+        )
+    return layouts
 
 
 def _cells(space: Space, architecture: Architecture, name: str = "") -> Iterator[tuple[Cell, str, str]]:
@@ -104,10 +111,13 @@ def _cells(space: Space, architecture: Architecture, name: str = "") -> Iterator
             title = "cell" if kind == "cell" else f"{kind} cell"
             note = "operations on its two inputs have stride 2" if kind == "reduction" else ""
             yield space.cell(architecture, kind), f"{name}{title}", note
-    else:
-        raise ValueError(
-            f"Expected a space of cells to draw, got {type(space).__name__}; print the architecture, which says all of it."
-        )
+
+
+def _parts(space: Space) -> list[Space]:
+    """The spaces that a space is joined of."""
+    if not isinstance(space, JoinedSpace):
+        return [space]
+    return [inner for part in space.parts.values() for inner in _parts(part)]
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from autonas_keras.blocks import (
     own_objects,
     searched_block,
 )
+from autonas_keras.checks import check_count
 from autonas_keras.evaluation import LatencyTable, check_limits
 from autonas_keras.oracles import distributed
 from autonas_keras.spaces import Space
@@ -112,7 +113,10 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
         self.outputs = tree.flatten(outputs)
         self.overwrite = overwrite
         self.limits = check_limits(limits)
+        if max_trials is not None:
+            max_trials = check_count("max_trials", max_trials)
         if max_model_size is not None:
+            max_model_size = check_count("max_model_size", max_model_size)
             self.limits["params"] = min(max_model_size, self.limits.get("params", max_model_size))
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
             raise ValueError(f"Expected seed to be an integer that is not negative, got {seed!r}.")
@@ -299,9 +303,9 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
         """
         start = time.monotonic()
         callbacks = check_callbacks(callbacks)
-        check_batch_size(batch_size)
+        batch_size = check_batch_size(batch_size)
         if epochs is not None:
-            check_batch_size(epochs, "epochs")
+            epochs = check_batch_size(epochs, "epochs")
         if time_limit is not None:
             time_limit = check_time_limit(time_limit)
             self._own_tuner("time_limit")

@@ -48,7 +48,7 @@ class Results(Prediction):
         """Draw the cells of the final network, as PNG or SVG by the suffix of ``path``.
 
         Raises:
-            ValueError: When nothing was found yet, or the suffix is another.
+            ValueError: When nothing was found yet, it has no cells, or the suffix is another.
         """
         return plot_architecture(self._own_tuner().result_space, self.best_architecture, path)
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from autonas_keras.files import write_atomically
 
 FILE = "clock.json"
@@ -23,7 +25,7 @@ def check_time_limit(value: Any) -> float:
     Raises:
         ValueError: When it is not a positive number of seconds.
     """
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
     if not number or not 0 < value < math.inf:  # NaN is neither
         raise ValueError(f"Expected time_limit to be a positive number of seconds, got {value!r}.")
     return float(value)
@@ -89,11 +91,15 @@ class Clock:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Write down when a part of the search began, the first time, and when it ended."""
-        self.phases[name] = [self.phases.get(name, [self.used()])[0], None]
+        """Write down when a part of the search began, the first time, and when it ended; a part that a later one followed
+        had ended by then."""
+        begin, end = self.phases.get(name, [self.used(), None])
+        over = end is not None and list(self.phases)[-1] != name
+        self.phases[name] = [begin, end if over else None]
         self.save()
         yield
-        self.phases[name][1] = self.used()
+        if not over:
+            self.phases[name][1] = self.used()
         self.save()
 
     def gone(self, name: str) -> float:

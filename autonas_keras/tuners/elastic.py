@@ -60,7 +60,7 @@ class Elastic(Method):
             raise ValueError(
                 f"Expected search_weight_decay to be a number that is not negative, got {self.search_weight_decay!r}."
             )
-        if self.retrain not in (True, False, "finetune"):
+        if not isinstance(self.retrain, bool) and self.retrain != "finetune":
             raise ValueError(f'Expected retrain to be True, False or "finetune", got {self.retrain!r}.')
 
     def make(self, hypermodel: Graph, project: Project, limits: Mapping[str, float], **kwargs: Any) -> ElasticTuner:

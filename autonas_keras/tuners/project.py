@@ -25,20 +25,23 @@ class Project:
     Args:
         directory: Folder of all projects, the current one when None.
         name: Name of this project.
-        overwrite: Whether to remove what is there.
+        overwrite: Whether to remove the search that is there.
         reads: Whether this process, a worker, only reads what another one, the chief, writes.
 
     Raises:
         OSError: When the folder cannot be made or written.
-        ValueError: When it holds a search that this package did not make.
+        ValueError: When it holds a search that this package did not make, or is to be overwritten and holds none, or when
+            the name leads out of ``directory``.
     """
 
     def __init__(self, directory: str | Path | None, name: str, overwrite: bool = False, reads: bool = False) -> None:
-        self.path = Path(directory or ".") / name
+        self.path = Path(directory or ".") / check_project_name(name)
         self.overwrite, self._reads = overwrite, reads
         self._file = self.path / "project.json"
         if reads:
             return
+        if overwrite:
+            self._check_removable()
         with self.writing(anything=True):
             if overwrite and self.path.is_dir():
                 shutil.rmtree(self.path)
@@ -50,6 +53,15 @@ class Project:
             raise ValueError(
                 f"Expected {self.path} to be empty or a project of autonas_keras, got a folder with {found[0]}; "
                 "choose another project_name, or pass overwrite=True to remove what is there."
+            )
+
+    def _check_removable(self) -> None:
+        """Refuse to remove a folder that no search made."""
+        held = sorted(entry.name for entry in self.path.iterdir()) if self.path.is_dir() else []
+        if held and not {self._file.name, *FOREIGN}.intersection(held):
+            raise ValueError(
+                f"Expected a search in {self.path}, which overwrite=True is to remove, got a folder with {held[0]} and no "
+                "search; choose another project_name, or empty the folder."
             )
 
     def read(self) -> dict[str, Any]:
@@ -111,6 +123,18 @@ class Project:
             f"Expected a directory with room that can be written, got {self.path} ({reason}); "
             "free some space or pass another directory",
         )
+
+
+def check_project_name(name: Any) -> str:
+    """The name of a folder within another.
+
+    Raises:
+        ValueError: When it is empty, or leads to another place than into that folder.
+    """
+    parts = Path(str(name)).parts
+    if not parts or ".." in parts or Path(str(name)).is_absolute():
+        raise ValueError(f"Expected project_name to be the name of a folder within directory, got {name!r}.")
+    return str(name)
 
 
 def _difference(where: str, old: Any, new: Any) -> tuple[str, str, str]:

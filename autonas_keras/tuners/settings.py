@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from autonas_keras.blocks import IMAGES, TABLES, Graph, Recipe
 from autonas_keras.evaluation import Proxy
 from autonas_keras.spaces import close_names
@@ -47,6 +49,10 @@ class Method:
     auxiliary: float | None = None
 
     def __post_init__(self) -> None:
+        for entry in fields(self):  # NumPy's numbers are numbers, but not to JSON
+            value = getattr(self, entry.name)
+            if isinstance(value, np.generic):
+                object.__setattr__(self, entry.name, value.item())
         for name in ("cells", "channels"):
             _check(self, name, lambda v: v is None or (_whole(v) and v > 0), "a positive integer or None")
         _check(self, "optimizer", lambda v: v in (None, "sgd", "adamw"), '"sgd", "adamw" or None')

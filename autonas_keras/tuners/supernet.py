@@ -41,8 +41,8 @@ class SupernetTuner(SearchTuner):
         if self._completed():
             return
         file = self._file("search", "found.json")
-        # What stands for a search that a limit left no time for is not kept without the limit, unless it is trained.
-        over = file.exists() and self.clock is None and not self.oracle.trials
+        # What stands for a search that a limit left no time for is not kept where there is time, unless it is trained.
+        over = file.exists() and not self.too_short and not self.oracle.trials
         if not file.exists() or (over and not json.loads(file.read_text())["metrics"]):
             start = time.perf_counter() - spent(self._file("search"))
             architecture, metrics = self._known() if self.too_short else self._find()

@@ -14,7 +14,8 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.transforms import Bbox
 
 from autonas_keras.reporting import architecture_figure, plot_architecture
-from autonas_keras.spaces import DARTS_V2, CellSpace, Choice, Space
+from autonas_keras.reporting.cells import cells_svg
+from autonas_keras.spaces import DARTS_V2, CellSpace, Choice, Space, TabularSpace
 
 DARTS = CellSpace.darts()
 SPACES = {
@@ -119,6 +120,15 @@ def test_what_is_no_point_of_a_space_of_cells_is_refused(tmp_path: Path) -> None
     flat = Space((Choice("units", (8, 16)),))
     with pytest.raises(ValueError, match="Expected a space of cells to draw, got Space"):
         plot_architecture(flat, flat.default(), tmp_path / "cell.svg")
+
+
+def test_what_has_no_cells_is_left_out_of_a_joined_space(tmp_path: Path) -> None:
+    space = Space.join({"cell_block_1": CellSpace.darts(nodes=1), "tabular_block_1": TabularSpace(layers=1)})
+    path = plot_architecture(space, space.default(), tmp_path / "cells.svg")
+    assert len(cells_svg(space, space.default())) == 2 and path.exists()
+    none = Space.join({"tabular_block_1": TabularSpace(layers=1)})
+    with pytest.raises(ValueError, match="Expected a space of cells to draw, got TabularSpace"):
+        plot_architecture(none, none.default(), path)
 
 
 def test_a_failed_write_leaves_the_old_picture_and_nothing_else(

@@ -345,12 +345,20 @@ def test_the_found_network_obeys_limits(found: tuple[ImageClassifier, Path], tmp
     x, y = digits(240)
     arguments: dict[str, Any] = {"space": SPACE, "seed": 0, "search_epochs": 2, "directory": tmp_path}
     params = int(found[0].leaderboard().params[0])  # the same search without a limit
-    bound = ImageClassifier(project_name="bound", limits={"params": params - 1}, **arguments)
-    bound.fit(x, y.astype("uint8"), epochs=1, verbose=0)
+    numbers = {"limits": {"params": np.int64(params - 1)}, "max_trials": np.int64(5), "max_model_size": np.int64(10**9)}
+    bound = ImageClassifier(project_name="bound", **numbers, **arguments)
+    bound.fit(x, y.astype("uint8"), epochs=np.int64(1), batch_size=np.int32(32), verbose=0)
     assert bound.leaderboard().params[0] < params
     with pytest.raises(ValueError, match=r"got params <= 10; the nearest that is feasible is params <= [\d,]+"):
         ImageClassifier(project_name="none", limits={"params": 10}, **arguments).fit(x, y, verbose=0)
     assert not (tmp_path / "none" / "search").exists()
+
+
+@pytest.mark.parametrize(("name", "value"), [("max_trials", 0), ("max_trials", 1.5), ("max_model_size", "1M")])
+def test_numbers_that_cannot_be_are_refused_before_the_folder_is_made(name: str, value: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"Expected {name} to be an integer of 1 or more, got {value!r}"):
+        ImageClassifier(directory=tmp_path / "new", **{name: value})
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.slow

@@ -308,8 +308,9 @@ def test_a_supernet_goes_on_with_a_limit_and_without(tmp_path: Path, monkeypatch
     assert clf.specialize({"params": 1e9}, verbose=0) is not None
 
 
-def test_where_a_limit_left_no_time_for_a_supernet_it_is_trained_without_the_limit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("second", [None, 10_000.0])
+def test_where_a_limit_left_no_time_for_a_supernet_it_is_trained_without_it_or_with_a_longer_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: float | None
 ) -> None:
     x, y = digits(80)
     clf = ImageClassifier(directory=tmp_path, tuner="bignas", space=BLOCK, seed=0, search_epochs=1, evaluations=4)
@@ -318,7 +319,7 @@ def test_where_a_limit_left_no_time_for_a_supernet_it_is_trained_without_the_lim
         with pytest.raises(Killed):
             clf.fit(x, y, batch_size=16, verbose=0, time_limit=5)
     again = ImageClassifier(directory=tmp_path, tuner="bignas", space=BLOCK, seed=0, search_epochs=1, evaluations=4)
-    again.fit(x, y, batch_size=16, verbose=0)
+    again.fit(x, y, batch_size=16, verbose=0, time_limit=second)
     assert (tmp_path / "image_classifier" / "search" / "supernet.keras").exists()
     assert again.specialize({"params": 1e9}, verbose=0) is not None
 

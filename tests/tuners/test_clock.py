@@ -80,6 +80,23 @@ def test_phases_and_plans_are_those_of_the_first_time(tmp_path: Path) -> None:
     assert later.gone("search") == 0, "It has not begun."
 
 
+def test_a_part_that_a_later_one_followed_has_its_end(tmp_path: Path) -> None:
+    now = Time()
+    clock = Clock(100, tmp_path, now=now)
+    with clock.phase("search"):
+        now.seconds = 10.0
+    with pytest.raises(KeyboardInterrupt), clock.phase("final"):
+        now.seconds = 20.0
+        raise KeyboardInterrupt
+    clock.save()
+    later = Clock(100, tmp_path, now=now)
+    with later.phase("search"):
+        now.seconds = 30.0
+    with later.phase("final"):
+        now.seconds = 40.0
+    assert later.phases == {"search": [0.0, 10.0], "final": [10.0, 40.0]}
+
+
 def test_a_folder_that_is_gone_does_not_end_a_search(tmp_path: Path) -> None:
     clock = Clock(100, tmp_path / "gone", now=Time())
     clock.save()

@@ -50,6 +50,23 @@ def test_overwriting_removes_what_was_there(tmp_path: Path) -> None:
     assert not (tmp_path / "a" / "best_model.keras").exists()
 
 
+def test_what_no_search_made_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    Project(tmp_path, "photos", overwrite=True)
+    (tmp_path / "photos" / "a.jpg").write_text("")
+    with pytest.raises(ValueError, match="Expected a search in .*photos, .* got a folder with a.jpg and no search"):
+        Project(tmp_path, "photos", overwrite=True)
+    assert (tmp_path / "photos" / "a.jpg").exists()
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/../..", "/a"])
+def test_a_project_lies_within_its_directory(tmp_path: Path, name: str) -> None:
+    Project(tmp_path, "a").claim(seed=0)
+    with pytest.raises(ValueError, match="Expected project_name to be the name of a folder within directory, got '"):
+        Project(tmp_path / "b", name, overwrite=True)
+    assert (tmp_path / "a" / "project.json").exists() and not (tmp_path / "b").exists()
+
+
 @pytest.mark.parametrize("name", ["oracle.json", "tuner0.json", "graph"])
 def test_folders_of_the_hosts_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "a").mkdir()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from autonas_keras import tuners
@@ -18,6 +20,24 @@ def test_every_method_is_known_by_name_class_and_object(name: str) -> None:
     assert method.name == name and method == tuners.get_method(type(method)) == tuners.get_method(method)
     assert method.facts()["name"] == name
     assert hash(method) == hash(tuners.get_method(name))
+
+
+def test_numpys_numbers_are_kept_as_pythons() -> None:
+    method = tuners.BigNas(
+        search_epochs=np.int64(3),
+        search_learning_rate=np.float32(0.5),
+        learning_rate=np.float64(0.25),
+        retrain=np.True_,
+    )
+    assert json.loads(json.dumps(method.facts()))["search_epochs"] == 3
+    assert (method.search_learning_rate, method.learning_rate, method.retrain) == (0.5, 0.25, True)
+    assert method.retrain is True
+
+
+@pytest.mark.parametrize("retrain", [1, 0, "fine-tune", None])
+def test_how_to_retrain_is_said_in_one_of_three_ways(retrain: Any) -> None:
+    with pytest.raises(ValueError, match='Expected retrain to be True, False or "finetune", got'):
+        tuners.BigNas(retrain=retrain)
 
 
 def test_settings_are_changed_by_keyword() -> None:
