@@ -49,6 +49,8 @@ from autonas_keras.tuners import (
     Project,
     SearchTuner,
     Specialized,
+    check_project_name,
+    check_removable,
     check_time_limit,
     choose,
     read_choice,
@@ -121,7 +123,8 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
             raise ValueError(f"Expected seed to be an integer that is not negative, got {seed!r}.")
         self._undecided = Undecided(tuner, space, settings)
-        choice = self._undecided.known(Path(directory or ".") / project_name, overwrite)
+        folder = Path(directory or ".") / check_project_name(project_name)
+        choice = self._undecided.known(folder, overwrite)
         foreign = tuner if isinstance(tuner, type) and issubclass(tuner, AutoTuner) else None
         method = None if foreign is not None else self._undecided.method(choice)
         self._default_space = (Method if method is None else method).default_space
@@ -155,6 +158,8 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
                     f"Expected limits of params alone for the tuner class {foreign.__name__}, which knows no others, "
                     f"got {sorted(self.limits)}; take a tuner by name."
                 )
+            if overwrite:
+                check_removable(folder)
             self.seed = seed
             self.tuner = foreign(
                 hypermodel=graph,

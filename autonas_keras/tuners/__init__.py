@@ -11,7 +11,7 @@ from autonas_keras.tuners.clock import Clock, check_time_limit
 from autonas_keras.tuners.darts import Darts, DartsTuner
 from autonas_keras.tuners.enas import Enas
 from autonas_keras.tuners.ofa import Ofa
-from autonas_keras.tuners.project import SEARCHED, Project
+from autonas_keras.tuners.project import SEARCHED, Project, check_project_name, check_removable
 from autonas_keras.tuners.published import Published
 from autonas_keras.tuners.settings import Method, changed
 from autonas_keras.tuners.shared import SharedTuner, Specialized
@@ -100,6 +100,8 @@ __all__ = [
     "Spos",
     "StrategyMethod",
     "TrialTuner",
+    "check_project_name",
+    "check_removable",
     "check_time_limit",
     "choose",
     "get_method",

@@ -13,6 +13,7 @@ from typing import Any
 
 from autonas_keras.files import write_atomically
 
+FILE = "project.json"
 SEARCHED = "data"  # the fact that a search has begun
 FOREIGN = ("oracle.json", "tuner0.json", "graph")  # what projects of AutoKeras and KerasTuner hold
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOTDIR)
@@ -37,11 +38,11 @@ class Project:
     def __init__(self, directory: str | Path | None, name: str, overwrite: bool = False, reads: bool = False) -> None:
         self.path = Path(directory or ".") / check_project_name(name)
         self.overwrite, self._reads = overwrite, reads
-        self._file = self.path / "project.json"
+        self._file = self.path / FILE
         if reads:
             return
         if overwrite:
-            self._check_removable()
+            check_removable(self.path)
         with self.writing(anything=True):
             if overwrite and self.path.is_dir():
                 shutil.rmtree(self.path)
@@ -53,15 +54,6 @@ class Project:
             raise ValueError(
                 f"Expected {self.path} to be empty or a project of autonas_keras, got a folder with {found[0]}; "
                 "choose another project_name, or pass overwrite=True to remove what is there."
-            )
-
-    def _check_removable(self) -> None:
-        """Refuse to remove a folder that no search made."""
-        held = sorted(entry.name for entry in self.path.iterdir()) if self.path.is_dir() else []
-        if held and not {self._file.name, *FOREIGN}.intersection(held):
-            raise ValueError(
-                f"Expected a search in {self.path}, which overwrite=True is to remove, got a folder with {held[0]} and no "
-                "search; choose another project_name, or empty the folder."
             )
 
     def read(self) -> dict[str, Any]:
@@ -135,6 +127,20 @@ def check_project_name(name: Any) -> str:
     if not parts or ".." in parts or Path(str(name)).is_absolute():
         raise ValueError(f"Expected project_name to be the name of a folder within directory, got {name!r}.")
     return str(name)
+
+
+def check_removable(folder: Path) -> None:
+    """Refuse to remove a folder that no search made.
+
+    Raises:
+        ValueError: When it holds something and no search, of AutoKeras's and KerasTuner's neither.
+    """
+    held = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    if held and not {FILE, *FOREIGN}.intersection(held):
+        raise ValueError(
+            f"Expected a search in {folder}, which overwrite=True is to remove, got a folder with {held[0]} and no search; "
+            "choose another project_name, or empty the folder."
+        )
 
 
 def _difference(where: str, old: Any, new: Any) -> tuple[str, str, str]:

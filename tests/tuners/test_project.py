@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from autokeras.tuners.greedy import Greedy
 
+from autonas_keras.tasks import ImageClassifier
 from autonas_keras.tuners import Project
 
 
@@ -56,6 +58,9 @@ def test_what_no_search_made_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "photos" / "a.jpg").write_text("")
     with pytest.raises(ValueError, match="Expected a search in .*photos, .* got a folder with a.jpg and no search"):
         Project(tmp_path, "photos", overwrite=True)
+    assert (tmp_path / "photos" / "a.jpg").exists()
+    with pytest.raises(ValueError, match="got a folder with a.jpg and no search"):
+        ImageClassifier(tuner=Greedy, directory=tmp_path, project_name="photos", overwrite=True)
     assert (tmp_path / "photos" / "a.jpg").exists()
 
 
