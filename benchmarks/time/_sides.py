@@ -9,6 +9,7 @@ from typing import Any
 
 import autokeras as ak
 import keras
+import keras_tuner
 import numpy as np
 import pandas as pd
 from autokeras.tuners import Hyperband, RandomSearch
@@ -18,9 +19,20 @@ from benchmarks import autokeras_default
 from benchmarks.data import Data
 from benchmarks.search import accuracy
 
+
+class MendedHyperband(Hyperband):
+    """AutoKeras's Hyperband, whose trials go on from others: KerasTuner looks for a file that AutoKeras does not write."""
+
+    def _build_hypermodel(self, hp: Any) -> keras.Model:
+        model = keras_tuner.Tuner._build_hypermodel(self, hp)
+        if "tuner/trial_id" in hp.values:
+            model.load_weights(self._get_checkpoint_fname(hp.values["tuner/trial_id"]))
+        return model
+
+
 EPOCHS = 27  # of the longest training of a tuner that knows no limit, as ours has it for Hyperband
 # KerasTuner's tuners as AutoKeras brings them: they are stopped when the time is up, and the best trial is used.
-PLAIN = {"keras_tuner_hyperband": Hyperband, "keras_tuner_random": RandomSearch}
+PLAIN = {"keras_tuner_hyperband": MendedHyperband, "keras_tuner_random": RandomSearch}
 # The last two are the same oracles with our clock, sizes of networks and final training; random has no repeats there.
 SIDES = ("auto", "autokeras", *PLAIN, "hyperband", "random")
 
@@ -83,7 +95,7 @@ def fitted(data: Any, seed: int, limit: float, task: str, **settings: Any) -> di
 def plain(data: Any, seed: int, limit: float, task: str, name: str, **settings: Any) -> dict[str, Any]:
     """The same task and space searched by KerasTuner alone, which knows no limit; networks learn by Adam, at its default rate."""
     with tempfile.TemporaryDirectory() as folder:
-        own = {"max_epochs": EPOCHS} if PLAIN[name] is Hyperband else {}
+        own = {"max_epochs": EPOCHS} if PLAIN[name] is MendedHyperband else {}
         clf = getattr(ank, task)(tuner=PLAIN[name], directory=folder, max_trials=1000, seed=seed, **settings, **own)
         clf.tuner.hypermodel.optimizer = keras.optimizers.Adam  # else AutoKeras lets its tuners search optimizers too
         found = autokeras_default.stopped(clf, data, limit, epochs=EPOCHS)

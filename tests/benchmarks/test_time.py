@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import autonas_keras as ank
 from benchmarks import command, time
 from benchmarks.data import Data
 from benchmarks.time import _sides, _tables
-from tests.tasks.small import digits
+from tests.tasks.small import ONE_CELL, digits
 
 
 def test_every_row_says_what_it_measures_and_its_limit(capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,6 +41,18 @@ def test_a_tuner_that_knows_no_limit_is_stopped_and_its_best_trial_tested(name: 
     assert (line["method"], line["limit"]) == (name, 2.0)
     assert line["trials"] >= 1 and line["seconds"] < 40
     assert 0 <= line["accuracy"] <= 1 and line["params"] > 0
+
+
+@pytest.mark.slow
+def test_trials_of_the_mended_hyperband_go_on_from_others(tmp_path: Path) -> None:
+    x, y = digits(60)
+    clf = ank.ImageClassifier(
+        tuner=_sides.MendedHyperband, max_epochs=2, factor=2, max_trials=9, directory=tmp_path, space=ONE_CELL, seed=0
+    )
+    clf.fit(x, y, epochs=2, verbose=0)
+    trials = clf.tuner.oracle.trials.values()
+    assert any("tuner/trial_id" in trial.hyperparameters.values for trial in trials)
+    assert {trial.status for trial in trials} == {"COMPLETED"}
 
 
 def test_sides_are_chosen_by_name(capsys: pytest.CaptureFixture[str]) -> None:
