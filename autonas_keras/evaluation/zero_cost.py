@@ -29,6 +29,7 @@ from autonas_keras.spaces import close_names
 
 PROXIES = ("params", "flops", "synflow", "nwot", "jacob_cov", "grad_norm", "snip")
 VOTERS = ("synflow", "nwot", "jacob_cov")  # those that say different things, and more together than any alone
+LOWEST = -np.finfo(np.float32).max.item()  # what a proxy says that is no number
 TINY = 1e-5  # of jacob_cov, as published
 # Functions that are positive where what they read is: the bit of nwot's code.
 RECTIFIERS = {"relu", "relu6", "leakyrelu", "leaky_relu", "prelu", "elu", "selu", "silu", "swish", "gelu", "hard_silu"}
@@ -81,6 +82,20 @@ def zero_cost(
     return {name: found[name] for name in proxies}
 
 
+def voters(model: keras.Model, x: Any) -> list[float]:
+    """What the proxies of the vote say of an untrained model; nwot has nothing to count in one without rectifiers.
+
+    Args:
+        model: A model that was never trained.
+        x: A minibatch, one array for each input.
+
+    Returns:
+        Finite numbers in the order of ``VOTERS``.
+    """
+    said = zero_cost(model, x, proxies=[name for name in VOTERS if name != "nwot" or has_rectifiers(model)])
+    return [said.get(name, LOWEST) for name in VOTERS]
+
+
 def check_proxies(proxies: Sequence[str], y: Any) -> None:
     """Refuse proxies that are unknown, or that lack targets."""
     if isinstance(proxies, str) or not proxies:
@@ -109,7 +124,8 @@ def synflow(model: keras.Model) -> float:
         flow = tf.add_n([tf.reduce_sum(output) for output in keras.tree.flatten(outputs)])
     gradients = tape.gradient(flow, values, unconnected_gradients="zero")
     total = sum(float(tf.reduce_sum(tf.abs(values[key] * gradients[key]))) for key in values)
-    return float(np.log(max(total, np.finfo(float).tiny)))
+    most = np.finfo(float).max
+    return float(np.log(np.clip(np.nan_to_num(total, nan=most, posinf=most), np.finfo(float).tiny, most)))
 
 
 def _from_minibatch(model: keras.Model, x: Any, y: Any, proxies: Sequence[str], loss: Loss) -> dict[str, float]:
@@ -137,7 +153,7 @@ def _from_minibatch(model: keras.Model, x: Any, y: Any, proxies: Sequence[str], 
         pairs = [(np.asarray(k, "float64"), np.asarray(g, "float64")) for k, g in zip(kernels, slopes, strict=True)]
         found["grad_norm"] = float(sum(np.linalg.norm(slope) for _, slope in pairs))
         found["snip"] = float(sum(np.abs(kernel * slope).sum() for kernel, slope in pairs))
-    return {name: value if np.isfinite(value) else -np.finfo(np.float32).max.item() for name, value in found.items()}
+    return {name: value if np.isfinite(value) else LOWEST for name, value in found.items()}
 
 
 def has_rectifiers(model: keras.Model) -> bool:

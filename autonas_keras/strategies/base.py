@@ -134,13 +134,13 @@ class Strategy(ABC):
         learns more of it says so.
 
         Args:
-            history: Architectures and what they were worth there, larger is better.
+            history: Architectures and what they were worth there, larger is better; what is not finite is left out.
             state: ``get_state`` of the strategy of that search.
 
         Raises:
             ValueError: When an architecture is no point of the space, or the state is of another kind or size.
         """
-        ranked = sorted(history, key=lambda pair: pair[1], reverse=True)
+        ranked = sorted((pair for pair in history if math.isfinite(pair[1])), key=lambda pair: pair[1], reverse=True)
         codes = [self.code(self.space.architecture(architecture)) for architecture, _ in ranked]
         self._first = list(dict.fromkeys(codes))[: self.takes_over]
 

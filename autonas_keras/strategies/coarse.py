@@ -99,5 +99,6 @@ def _drawn(count: int, most: int, rng: np.random.Generator) -> list[int]:
     corners = (0, count - 1)[:most]
     found = set(corners)
     while len(found) < most:
-        found.add(min(count - 1, int(rng.random() * count)))
+        # Many more bits than the count has, so that every digit is drawn.
+        found.add(int.from_bytes(rng.bytes(count.bit_length() // 8 + 8), "little") % count)
     return sorted(found)

@@ -6,6 +6,7 @@ Search", AAAI 2021, algorithm 1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -115,6 +116,7 @@ class Predictor(Strategy):
         instead of what was observed there.
         """
         super().begin(history)
+        history = [pair for pair in history if math.isfinite(pair[1])]
         codes = [self.code(self.space.architecture(architecture)) for architecture, _ in history]
         values = targets([reward for _, reward in history]).tolist() if history else []
         self._earlier = dict(zip(codes, values, strict=True))

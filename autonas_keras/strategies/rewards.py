@@ -17,7 +17,7 @@ def mnasnet_reward(
     is ``weight=-1, within=0``: below the target only accuracy counts.
 
     Args:
-        accuracy: Larger is better.
+        accuracy: Not negative, larger is better.
         latency: In any unit, or any other cost that is positive.
         target: The latency aimed at, in the same unit.
         weight: The exponent above the target (beta).
@@ -27,12 +27,15 @@ def mnasnet_reward(
         The reward; NaN, which observes as a failure, when accuracy or latency is NaN.
 
     Raises:
-        ValueError: When latency or target is not positive.
+        ValueError: When latency or target is not positive, or accuracy is negative, such as the negative of a loss: the more
+            latency, the better it would become.
 
     Reference: Tan et al., CVPR 2019, equations 2 and 3.
     """
     for name, value in (("latency", latency), ("target", target)):
         if value <= 0 or (name == "target" and not math.isfinite(value)):
             raise ValueError(f"Expected {name} to be a positive number, got {value!r}.")
+    if accuracy < 0:
+        raise ValueError(f"Expected accuracy not to be negative, got {accuracy!r}; pass exp(-loss), say.")
     exponent = within if within is not None and latency <= target else weight
     return accuracy * (latency / target) ** exponent

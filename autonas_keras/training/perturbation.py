@@ -36,15 +36,15 @@ def select_by_perturbation(
         model: A model whose supernets are trained.
         validation: x and y to judge on.
         batch_size: Samples in a batch.
-        seed: Seed of the order of edges.
-        samples: Judge on the first so many samples; None for all.
+        seed: Seed of the order of edges, and of the samples.
+        samples: Judge on so many samples; None for all.
         finetune: Called after each decision, to train the weights on.
 
     Returns:
         For each supernet, by the layer's name, the architecture. The mixture itself is back in place afterwards.
     """
     rng = np.random.default_rng(seed)
-    judge = _judge(model, validation, batch_size, samples)
+    judge = _judge(model, validation, batch_size, samples, np.random.default_rng([seed, 1]))
     found = {}
     try:
         for layer in model.supernets:
@@ -129,9 +129,12 @@ def _choices(
     return layer.strongest({name: table[0] for name, table in tables.items()})
 
 
-def _judge(model: BilevelModel, validation: Data, batch_size: int, samples: int | None) -> Callable[[], float]:
+def _judge(
+    model: BilevelModel, validation: Data, batch_size: int, samples: int | None, rng: np.random.Generator
+) -> Callable[[], float]:
     samples = count(validation) if samples is None else min(samples, count(validation))
-    x, y = tf.nest.map_structure(lambda array: tf.convert_to_tensor(array[:samples]), validation)
+    rows = rng.permutation(count(validation))[:samples]  # batches of sorted data would be of one class each
+    x, y = tf.nest.map_structure(lambda array: tf.convert_to_tensor(np.asarray(array)[rows]), validation)
     size = min(batch_size, samples)
 
     @tf.function(autograph=False)

@@ -307,9 +307,8 @@ class DartsTuner(SupernetTuner):
                 "lower search_learning_rate and pass overwrite=True to start over."
             )
         if self.method.selection == "perturbation":
-            if self.clock is not None:
-                choose = tree.map_structure(lambda array: array[:PERTURBED], choose)
-            found = select_by_perturbation(model, choose, batch_size=batch_size, seed=seed)
+            samples = None if self.clock is None else PERTURBED
+            found = select_by_perturbation(model, choose, batch_size=batch_size, seed=seed, samples=samples)
         else:
             found = {name: layer.architecture() for name, layer in layers.items()}
         space = self.graph.space

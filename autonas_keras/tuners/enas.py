@@ -76,7 +76,8 @@ class Enas(OneShot):
     def controller(self, space: JoinedSpace, seed: int) -> Reinforce:
         """The controller of a space, with the published settings but for those of this method.
 
-        Reference: appendix A of Pham et al.; the authors' code bounds the operations of cells more tightly, by 0.44.
+        Reference: appendix A of Pham et al.; the authors' code bounds the operations of cells more tightly, by 0.44, and its
+            Adam adds epsilon to the root before the correction of its bias, which makes the first hundred updates smaller.
         """
         macro = {key: part for key, part in space.parts.items() if isinstance(part, MacroSpace)}
         joining = sum(part.layers - 1 for part in macro.values())

@@ -13,16 +13,16 @@ from typing import Any
 
 import keras
 import numpy as np
-import tree
 
 from autonas_keras.blocks.isolation import forgotten_gradients, fresh_names, own_randomness
 from autonas_keras.evaluation import SharedWeights
-from autonas_keras.evaluation.zero_cost import VOTERS, has_rectifiers, zero_cost
+from autonas_keras.evaluation.zero_cost import voters
 from autonas_keras.layers import initialize_weights
 from autonas_keras.spaces import Architecture
 from autonas_keras.strategies.vote import rank_vote
 from autonas_keras.training import discrete_network
 from autonas_keras.tuners.network import copy_adapted
+from autonas_keras.tuners.split import drawn_samples
 from autonas_keras.tuners.zero_cost import SAMPLES
 
 ERRORS = 2.0  # standard errors within which accuracies are equal
@@ -63,7 +63,7 @@ def by_vote(
         left: Gives the seconds that are left.
         verbose: Whether to show how many were voted on.
     """
-    few = tree.map_structure(lambda part: np.asarray(part[:SAMPLES]), x)
+    few = drawn_samples(x, SAMPLES, seed, 14)
     said: list[list[float]] = []
     progress = keras.utils.Progbar(len(found[:MOST]), verbose=1 if verbose else 0, unit_name="architecture")
     with forgotten_gradients():
@@ -83,6 +83,4 @@ def _said(shared: SharedWeights, architecture: Architecture, x: Any, seed: int) 
         network = discrete_network(shared.model, architecture)
     copy_adapted(shared.model, network)
     initialize_weights(network, own)
-    rectified = has_rectifiers(network)
-    found = zero_cost(network, x, proxies=[name for name in VOTERS if rectified or name != "nwot"])
-    return [found.get(name, -math.inf) for name in VOTERS]
+    return voters(network, x)

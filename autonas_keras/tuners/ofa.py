@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
-import tree
 
 from autonas_keras.blocks import Graph
 from autonas_keras.evaluation import SharedWeights, meets, recalibrate
@@ -37,7 +36,7 @@ from autonas_keras.tuners.elastic import Elastic, ElasticTuner, ends
 from autonas_keras.tuners.network import make_schedule
 from autonas_keras.tuners.project import Project
 from autonas_keras.tuners.settings import check_whole
-from autonas_keras.tuners.shared import CALIBRATION, diverged
+from autonas_keras.tuners.shared import diverged
 
 FEWEST_JUDGED = 8  # architectures that are judged at least when there is no time
 REJUDGED = 20  # architectures of the best predicted accuracy whose accuracy is looked at
@@ -158,7 +157,7 @@ class OfaTuner(ElasticTuner):
     def _teacher(self, model: PathModel, x: Any) -> keras.Model:
         """The full network as it is now."""
         found = handed_out(model, ends(self.graph.space)[0])
-        recalibrate(found, tree.map_structure(lambda array: array[:CALIBRATION], x))
+        recalibrate(found, self.calibration(x))
         return found
 
     def _judge_some(
@@ -179,10 +178,12 @@ class OfaTuner(ElasticTuner):
         scores = {point: score for point in drawn if np.isfinite(score := shared.score(point))}
         if not scores:
             raise diverged()
-        worth = PredictedWorth(space, list(scores), list(scores.values()), method.predictor, self.seed)
-        found = evolve_predicted(
-            space, worth, method.generations, method.population_size, REJUDGED, self.seed, **limited
-        )
+        found: Sequence[Architecture] = ()
+        if len(scores) > 1:  # else there is nothing to learn from
+            worth = PredictedWorth(space, list(scores), list(scores.values()), method.predictor, self.seed)
+            found = evolve_predicted(
+                space, worth, method.generations, method.population_size, REJUDGED, self.seed, **limited
+            )
         # The networks that the predictor learnt from may be better than those that it promised most of.
         known = [point for point in scores if meets(shared.costs.of(point), limited.get("limits") or {})]
         return [(point, shared.score(point)) for point in dict.fromkeys([*found, *known])]

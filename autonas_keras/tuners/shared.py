@@ -23,6 +23,7 @@ from autonas_keras.strategies import NSGA2, Genetic, Strategy, pareto_front
 from autonas_keras.training import PathModel, fit_resumable
 from autonas_keras.tuners.limits import check_feasible
 from autonas_keras.tuners.network import LARGE, Plan, image_shape
+from autonas_keras.tuners.split import drawn_samples
 from autonas_keras.tuners.supernet import SupernetTuner
 
 CALIBRATION = 512  # images whose statistics batch normalisation takes for an architecture
@@ -81,13 +82,16 @@ class SharedTuner(SupernetTuner):
 
     def _keep(self, model: PathModel, x: Any) -> SharedWeights:
         """Keep a trained supernet, and the images that its networks are judged on."""
-        calibration = tree.map_structure(lambda array: array[:CALIBRATION], x)
         self._shared = SharedWeights(
-            model, calibration, self._judged(), directory=self._file("search"), **self._judging()
+            model, self.calibration(x), self._judged(), directory=self._file("search"), **self._judging()
         )
         self._shared.recall()
         self._shared.save()
         return self._timed(self._shared)
+
+    def calibration(self, x: Any) -> Any:
+        """The samples whose statistics batch normalisation takes for an architecture, the same ones for all."""
+        return drawn_samples(x, CALIBRATION, self.seed, 12)
 
     def _timed(self, shared: SharedWeights) -> SharedWeights:
         """The shared weights, which know the latency of their networks when the table is of them."""
@@ -98,8 +102,8 @@ class SharedTuner(SupernetTuner):
     def _judged(self) -> tuple[Any, Any]:
         """The validation samples that architectures are judged on: a draw of the seed when there are many."""
         x, y = self._validation[0], self._named(self._validation[1])
-        count = len(tree.flatten(x)[0])
-        rows = np.sort(np.random.default_rng([self.seed, 6]).permutation(count)[:JUDGED])
+        # In no order, also where there are few: ENAS asks for one batch of them after another.
+        rows = np.random.default_rng([self.seed, 6]).permutation(len(tree.flatten(x)[0]))[:JUDGED]
         return tree.map_structure(lambda a: a[rows], (x, y))
 
     def by_accuracy(self) -> bool:

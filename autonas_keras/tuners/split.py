@@ -1,4 +1,4 @@
-"""Which training samples teach the weights of a supernet, and which choose the architecture."""
+"""Which training samples teach the weights of a supernet, which choose the architecture, and which stand for all."""
 
 from __future__ import annotations
 
@@ -28,3 +28,18 @@ def halves(y: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:
     order = np.random.default_rng([seed, 2]).permutation(count)
     order = order[np.argsort(groups[order], kind="stable")]
     return np.sort(order[::2]), np.sort(order[1::2])
+
+
+def drawn_samples(data: Any, most: int, *seed: int) -> Any:
+    """So many samples of arrays at most, drawn by a seed: where data is sorted, its first ones are of one class.
+
+    Args:
+        data: Arrays, or a nest of them.
+        most: Samples at most; data that has no more comes as it is.
+        *seed: Integers that say the draw.
+    """
+    count = len(tree.flatten(data)[0])
+    if count <= most:
+        return data
+    rows = np.random.default_rng(seed).permutation(count)[:most]
+    return tree.map_structure(lambda array: np.asarray(array)[rows], data)

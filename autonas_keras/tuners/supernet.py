@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -111,10 +112,15 @@ class SupernetTuner(SearchTuner):
         return {name: float(values[-1]) for name, values in history.history.items() if name.startswith("val_")}
 
     def _winner(self, found: Sequence[tuple[Architecture, dict[str, float]]]) -> tuple[Architecture, dict[str, float]]:
-        """The architecture whose metrics have the best objective."""
+        """The architecture whose metrics have the best objective; one that is no number is the worst there is."""
         objective = self.oracle.objective
         sign = 1 if objective.direction == "max" else -1
-        return max(found, key=lambda one: sign * objective.get_value(one[1]))
+
+        def worth(one: tuple[Architecture, dict[str, float]]) -> float:
+            value = sign * objective.get_value(one[1])
+            return -math.inf if math.isnan(value) else value
+
+        return max(found, key=worth)
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
         metrics, objective = self._metrics, self.oracle.objective

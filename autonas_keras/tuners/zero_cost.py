@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tree
 
 from autonas_keras.blocks.isolation import forgotten_gradients
-from autonas_keras.evaluation.zero_cost import VOTERS, zero_cost
+from autonas_keras.evaluation.zero_cost import voters
 from autonas_keras.files import write_atomically
 from autonas_keras.spaces import Architecture
 from autonas_keras.tuners.network import adapt
+from autonas_keras.tuners.split import drawn_samples
 
 if TYPE_CHECKING:
     from autonas_keras.tuners.base import SearchTuner
@@ -52,7 +52,7 @@ class GraphScorer:
         tuner: Any = self._tuner
         hp = tuner.oracle.get_space()
         hp.values = {**hp.values, **tuner.oracle.values(architecture)}
-        x = tree.map_structure(lambda part: np.asarray(part[:SAMPLES]), tuner._data[0])
+        x = drawn_samples(tuner._data[0], SAMPLES, tuner.seed, 14)
         model = tuner._build_hypermodel(hp)
         adapt(model, x)
-        return list(zero_cost(model, x, proxies=VOTERS).values())
+        return voters(model, x)

@@ -11,7 +11,15 @@ import tensorflow as tf
 
 from autonas_keras.blocks.isolation import own_randomness
 from autonas_keras.evaluation import PROXIES, model_costs, zero_cost
-from autonas_keras.evaluation.zero_cost import TINY, has_rectifiers, jacobian_score, log_determinant
+from autonas_keras.evaluation.zero_cost import (
+    LOWEST,
+    TINY,
+    VOTERS,
+    has_rectifiers,
+    jacobian_score,
+    log_determinant,
+    voters,
+)
 from autonas_keras.layers import cell_network
 from autonas_keras.spaces import CellSpace, get_space
 
@@ -164,6 +172,12 @@ def test_rectifiers_are_found_in_layers_activations_and_models_within() -> None:
     assert has_rectifiers(keras.Model(x, keras.layers.Dense(2, "gelu")(x)))
     assert has_rectifiers(keras.Sequential([keras.Input((4,)), keras.layers.ReLU()]))
     assert not has_rectifiers(keras.Model(x, keras.layers.Dense(2, "tanh")(x)))
+
+
+def test_voters_ask_a_network_without_rectifiers_for_the_others() -> None:
+    layers = [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(4, "tanh"), keras.layers.Dense(3)]
+    said = dict(zip(VOTERS, voters(keras.Sequential(layers), X), strict=True))
+    assert said["nwot"] == LOWEST and all(np.isfinite(list(said.values()))) and said["synflow"] > LOWEST
 
 
 def test_what_cannot_be_asked_is_refused() -> None:

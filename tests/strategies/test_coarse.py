@@ -45,6 +45,13 @@ def test_a_grid_too_large_to_count_in_64_bits_is_drawn_from() -> None:
     assert len(set(drawn)) == 50 and {9, 0} == {drawn[-1]["kind_29"], drawn[0]["kind_0"]}
 
 
+def test_every_choice_of_a_grid_too_large_to_count_varies() -> None:
+    space = Space(tuple(Choice(f"choice_{number}", (0, 1, 2, 3)) for number in range(32)))
+    points = coarse_grid(space, 200, np.random.default_rng(0))
+    shares = [np.mean([point[f"choice_{number}"] == 0 for point in points]) for number in range(32)]
+    assert 0.1 < min(shares) and max(shares) < 0.4, shares
+
+
 def test_mutations_of_the_best_follow_the_grid() -> None:
     limits = {"ranks": 22.0}
     strategy = CoarseToFine(SPACE, most=300, seed=0, limits=limits, costs=cost)

@@ -32,3 +32,8 @@ def test_failed_measurements_stay_failures() -> None:
 def test_latencies_are_positive(latency: float, target: float) -> None:
     with pytest.raises(ValueError, match="to be a positive number, got"):
         mnasnet_reward(0.75, latency, target)
+
+
+def test_what_is_negative_is_no_accuracy() -> None:
+    with pytest.raises(ValueError, match="Expected accuracy not to be negative, got -0.5"):
+        mnasnet_reward(-0.5, 20.0, 10.0)

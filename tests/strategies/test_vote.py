@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -160,6 +161,7 @@ def test_a_proxy_has_to_give_a_finite_number_for_each() -> None:
 def test_what_an_earlier_search_found_best_is_proposed_first(kind: type[Strategy]) -> None:
     some = [LARGE.sample(np.random.default_rng(i)) for i in range(12)]
     history = [(a, float(digits([a])[0, 0])) for a in some]
+    history.insert(1, (LARGE.sample(np.random.default_rng(99)), math.nan))
     best = sorted(some, key=lambda a: -digits([a])[0, 0])
     strategy = kind(LARGE, seed=0)
     strategy.begin(history)

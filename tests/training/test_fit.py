@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -210,6 +211,20 @@ def test_perturbation_repeats_and_puts_the_mixture_back() -> None:
     assert found == again and found["cell"] in SPACE
     for kind, table in layer.mixture().items():
         np.testing.assert_array_equal(table, before[kind])
+
+
+def test_perturbation_judges_on_batches_in_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, seen = search_model(), []
+    original = type(model).compute_loss
+
+    def compute_loss(self: Any, x: Any, y: Any, **kwargs: Any) -> Any:
+        tf.py_function(lambda part: seen.append(part.numpy().ravel().tolist()), [y], [])
+        return original(self, x=x, y=y, **kwargs)
+
+    monkeypatch.setattr(type(model), "compute_loss", compute_loss)
+    order = np.argsort(Y, kind="stable")
+    select_by_perturbation(model, (X[order], Y[order][:, None]), batch_size=8, seed=0, samples=16)
+    assert all(len(batch) == 8 for batch in seen) and len(set(seen[0])) > 1 and len(set(seen[1])) > 1
 
 
 def test_perturbation_decides_by_the_loss_and_not_by_the_alphas(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -13,7 +14,9 @@ import pytest
 
 from autonas_keras import blocks, tuners
 from autonas_keras.tuners.network import Plan, adapt, copy_adapted, make_optimizer, save_model, train
-from autonas_keras.tuners.split import halves
+from autonas_keras.tuners.shared import CALIBRATION, SharedTuner
+from autonas_keras.tuners.split import drawn_samples, halves
+from autonas_keras.tuners.supernet import SupernetTuner
 from tests.tasks.small import TINY, digits
 
 
@@ -136,3 +139,33 @@ def test_few_samples_and_numbers_are_divided_too() -> None:
     assert [half.tolist() for half in halves(np.zeros((3, 1)), 0)] == [[0, 1, 2]] * 2
     learn, choose = halves((np.linspace(0, 1, 10), np.zeros(10)), 1)
     assert sorted([*learn, *choose]) == list(range(10)) and len(learn) == 5
+
+
+def test_some_samples_of_sorted_data_are_of_every_class() -> None:
+    y = np.repeat(np.arange(10), 300)
+    drawn = drawn_samples({"x": y, "again": y}, 64, 0, 1)
+    assert len(drawn["x"]) == 64 and set(drawn["x"]) == set(y)
+    np.testing.assert_array_equal(drawn["x"], drawn["again"])
+    np.testing.assert_array_equal(drawn["x"], drawn_samples(y, 64, 0, 1))
+    assert not np.array_equal(drawn["x"], drawn_samples(y, 64, 1, 1))
+    assert drawn_samples(y, 3000, 0) is y
+
+
+def test_networks_with_shared_weights_are_judged_on_batches_of_several_classes() -> None:
+    y = np.repeat(np.arange(10), 300)
+    graph: Any = SimpleNamespace(oracle=SimpleNamespace(seed=0), _validation=(y, y), _named=lambda part: part, seed=0)
+    calibration = SharedTuner.calibration(graph, y)
+    assert len(calibration) == CALIBRATION and np.bincount(calibration, minlength=10).min() > 25
+    x, targets = SharedTuner._judged(graph)
+    np.testing.assert_array_equal(x, targets)
+    assert min(len(set(targets[start : start + 50])) for start in range(0, len(targets), 50)) > 6
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_diverged_wins_no_contest(order: int) -> None:
+    objective = SimpleNamespace(direction="min", get_value=lambda metrics: metrics["val_loss"])
+    tuner: Any = SimpleNamespace(oracle=SimpleNamespace(objective=objective))
+    found: Any = [("diverged", {"val_loss": np.nan}), ("good", {"val_loss": 0.3}), ("worse", {"val_loss": 0.9})][
+        ::order
+    ]
+    assert SupernetTuner._winner(tuner, found)[0] == "good"
