@@ -25,9 +25,9 @@ def write_atomically(path: str | os.PathLike[str], text: str, sync: bool = True)
         sync: Whether to wait for the disk, so that it holds after a loss of power too.
     """
     path = Path(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
     try:
-        with os.fdopen(handle, "w") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
             if sync:
                 file.flush()

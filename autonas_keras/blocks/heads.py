@@ -62,6 +62,16 @@ def _whole() -> str | None:
     return "float32" if keras.config.dtype_policy().compute_dtype in ("float16", "bfloat16") else None
 
 
+UNITLESS = (
+    keras.losses.mean_squared_logarithmic_error,
+    keras.losses.MeanSquaredLogarithmicError,
+    keras.losses.mean_absolute_percentage_error,
+    keras.losses.MeanAbsolutePercentageError,
+    keras.losses.cosine_similarity,
+    keras.losses.CosineSimilarity,
+)
+
+
 @keras.utils.register_keras_serializable(package="autonas_keras")
 class ClassificationHead(heads.ClassificationHead):
     """Global average pooling and a classifier.
@@ -136,8 +146,10 @@ class RegressionHead(heads.RegressionHead):
 
     @property
     def loss_weight(self) -> float:
-        """What makes a squared error about one at the start, whatever the units."""
+        """What makes a squared error about one at the start, whatever the units; 1 for losses that know no units."""
         named = keras.losses.get(self.loss)
+        if named in UNITLESS or isinstance(named, tuple(kind for kind in UNITLESS if isinstance(kind, type))):
+            return 1.0
         squared = named is keras.losses.mean_squared_error or isinstance(named, keras.losses.MeanSquaredError)
         size = sum(scale**2 for scale in self.scale) / len(self.scale)
         return 1.0 / size if squared else 1.0 / size**0.5

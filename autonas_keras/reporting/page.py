@@ -87,7 +87,7 @@ def report_page(story: Story) -> str:
 
 @cache
 def _resource(name: str) -> str:
-    return resources.files("autonas_keras.reporting").joinpath(name).read_text()
+    return resources.files("autonas_keras.reporting").joinpath(name).read_text(encoding="utf-8")
 
 
 def _navigation(parts: list[Html]) -> str:

@@ -99,7 +99,7 @@ class _Reader:
         """What a file holds; the default when it is not there, or not whole, or of another type."""
         path = self.folder / name
         try:
-            text = path.read_text()
+            text = path.read_text(encoding="utf-8")
             self.written = max(self.written or 0.0, path.stat().st_mtime)
             found = json.loads(text)
         except FileNotFoundError:
@@ -291,6 +291,8 @@ def _metrics(state: Mapping[str, Any]) -> dict[str, float]:
 def _objective(fact: Any, raw: list[tuple[str, dict[str, Any]]]) -> tuple[str, str]:
     """Name and direction of the objective, as the project or its trials say."""
     text = str(fact or "")
+    if text.startswith("["):
+        return "multi_objective", "min"  # the sum that KerasTuner makes of several
     named = re.search(r"name=['\"]([^'\"]+)", text)
     name = named.group(1) if named else text
     said = re.search(r"direction=['\"](min|max)", text)

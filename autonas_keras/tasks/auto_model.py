@@ -137,7 +137,7 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
         self._undecided.keep(self.inputs, self.outputs)
         graph = self._build_graph()
         self.encoders = find_encoders(graph)
-        self._encodes = False  # whether the encoders have learnt
+        self._encodes = False  # whether the encoders are those of the search in the folder
         _check_latency(latency, self.limits, len(graph.searched))
         self._heads = [node.in_blocks[0] for node in self.outputs]
         self._targets: list[Labels | Numbers] | None = None
@@ -338,6 +338,7 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
         )
         if not self._is_worker:
             save_encoders(self._project.path, self.encoders)
+        self._encodes = True
         with self.tuner.limited(time_limit, start):
             return self.tuner.search(
                 x=data.x,
@@ -360,6 +361,7 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
         class_weight: str | Mapping[Any, float] | None = None,
     ) -> convert.TrainingData:
         """The data as networks take it; ``decide`` may choose the method by it, and the graph learns its shapes."""
+        self._encodes = False  # what is read may be refused as data of another search
         data = convert.training_data(self, x, y, validation_split, validation_data)
         self._targets = data.targets
         if decide is not None and isinstance(self.tuner, SearchTuner):
@@ -385,7 +387,6 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
         """Let the graph know what the encoders have learnt about the inputs."""
         graph = self.tuner.graph if isinstance(self.tuner, SearchTuner) else self.tuner.hypermodel
         graph.set_features([None if encoder is None else encoder.features for encoder in self.encoders])
-        self._encodes = True
 
     def _analyze_data(self, dataset: Any) -> None:
         """Let inputs and heads know shapes and types of the arrays, as AutoKeras does, which analyses inputs by value."""

@@ -53,6 +53,9 @@ def training_data(model: Any, x: Any, y: Any, validation_split: float, validatio
     """
     if x is None:
         raise ValueError("Expected x, got None; pass the inputs to learn from.")
+    for encoder in model.encoders:
+        if encoder is not None:
+            encoder.forget()
     x, y = pair(model, x, y, "x")
     heads_named = [head.name for head in model._heads]
     y = by_name(y, heads_named, "y")

@@ -115,7 +115,9 @@ def as_images(data: Any, name: str = "x", shape: tuple[int, ...] | None = None) 
         ValueError: When the rank or the shape is another, an axis is empty, or a pixel is not finite.
     """
     array = as_array(data, name)
-    if isinstance(data, (list, tuple)) and len(data) == 1 and (array.ndim == 5 or array.shape[-1] not in (1, 3, 4)):
+    listed = isinstance(data, (list, tuple)) and len(data) == 1
+    as_trained = shape is not None and array.shape[1:] == tuple(shape)
+    if listed and not as_trained and (array.ndim == 5 or array.shape[-1] not in (1, 3, 4)):
         array = array[0] if array.ndim > 3 else array  # the images of the only input, in a list
     if array.ndim not in (3, 4):
         raise ValueError(

@@ -18,6 +18,7 @@ import tree
 from autonas_keras.files import write_atomically
 
 FOLDER = "encoders"  # of a project
+ATTEMPTS = 100  # to give operations other names than columns have
 
 
 class Encoder(ABC):
@@ -47,6 +48,10 @@ class Encoder(ABC):
             TypeError: When it is of a type that is not known.
             ValueError: When it is not like the training data.
         """
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Know nothing any more: what is read next is training data."""
 
     def take(self, samples: Any, rows: np.ndarray) -> Any:
         """Some of the samples that ``read`` gave."""
@@ -122,8 +127,8 @@ def with_preprocessing(network: keras.Model, encoders: Sequence[Encoder | None])
         if encoder is None:
             entry = read = keras.Input(shape=tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
         else:
-            entry, read = encoder.preprocessing()
-            part = keras.Model(entry, read, name=f"preprocessing_{place}")
+            entry, part = _part(encoder, f"preprocessing_{place}")
+            read = part.output
             names = {operation.name for operation in part.operations}
             if names & taken:  # two texts, or two tables with a column of one name
                 entry = tree.map_structure(partial(_renamed, taken | names), entry)
@@ -147,3 +152,19 @@ def _renamed(taken: Collection[str], entry: Any) -> Any:
     """A Keras input like another, with a name that is free."""
     name = next(name for count in itertools.count(1) if (name := f"{entry.name}_{count}") not in taken)
     return keras.Input(entry.shape[1:], dtype=entry.dtype, name=name)
+
+
+def _part(encoder: Encoder, name: str) -> tuple[Any, keras.Model]:
+    """Keras inputs of raw samples, and the model of their preprocessing.
+
+    Columns may be called as Keras calls its operations ("floor", "cast"), which are numbered on until they differ.
+    """
+    for _ in range(ATTEMPTS):
+        entry, read = encoder.preprocessing()
+        try:
+            return entry, keras.Model(entry, read, name=name)
+        except ValueError as error:
+            if "times in the model" not in str(error):
+                raise
+            clash = error
+    raise clash

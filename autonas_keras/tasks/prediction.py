@@ -46,6 +46,7 @@ class Prediction:
         if not self._encodes:
             load_encoders(self._project.path, self.encoders)
             self._set_features()
+            self._encodes = True
         return [tuple(shape) for shape in facts["data"]["inputs"]], [
             convert.target_from_config(config) for config in facts["data"]["targets"]
         ]

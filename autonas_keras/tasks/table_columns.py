@@ -93,14 +93,15 @@ class Categorical(Column):
     Args:
         name: Name of the column.
         vocabulary: The known categories, all strings or all integers.
+        whole: Whether they are integers.
     """
 
     categorical = True
 
-    def __init__(self, name: str, vocabulary: list[str] | list[int]) -> None:
+    def __init__(self, name: str, vocabulary: list[str] | list[int], whole: bool = False) -> None:
         super().__init__(name)
         self.vocabulary = vocabulary
-        self.whole = bool(vocabulary) and not isinstance(vocabulary[0], str)
+        self.whole = whole
         self._index = pd.Index(np.array(vocabulary, np.float64) if self.whole else np.array(vocabulary, object))
 
     @property
@@ -118,6 +119,8 @@ class Categorical(Column):
 
     def preprocess(self, tensor: Any) -> Any:
         if self.whole:
+            if not self.vocabulary:
+                return keras.ops.cast(keras.ops.zeros_like(tensor), "float32")
             unused = int(min(self.vocabulary)) - 1  # -1, Keras's own word for unknown, may be a category
             known = keras.ops.where(keras.ops.equal(tensor, keras.ops.floor(tensor)), tensor, float(unused))
             lookup = keras.layers.IntegerLookup(vocabulary=self.vocabulary, oov_token=unused)
@@ -127,7 +130,7 @@ class Categorical(Column):
         return codes if self.vocabulary else keras.ops.zeros_like(codes)
 
     def get_state(self) -> dict[str, Any]:
-        return {**super().get_state(), "vocabulary": self.vocabulary}
+        return {**super().get_state(), "vocabulary": self.vocabulary, "whole": self.whole}
 
 
 def column_from_state(state: dict[str, Any]) -> Column:
@@ -167,7 +170,12 @@ def find_column(values: pd.Series, name: str, where: str, wished: str | None = N
     if kind in NUMBERS:
         kept = np.sort(as_float(found, name, where)[often])
         if (kept % 1 == 0).all() and np.abs(kept).max(initial=0) < 2**53:
-            return Categorical(name, [int(value) for value in kept])
+            return Categorical(name, [int(value) for value in kept], whole=True)
+        if wished == "categorical":
+            raise ValueError(
+                f"Expected strings, or whole numbers below 2**53, in the categorical column {name!r} of {where}, got "
+                f"{found.iloc[0]!r} and the like; convert it to strings."
+            )
         return Numeric(name)
     strings = as_strings(found, name, where)
     looked_at = strings.dropna().iloc[:LOOKED_AT].tolist()

@@ -11,7 +11,7 @@ import pandas as pd
 
 from autonas_keras.spaces import Columns
 from autonas_keras.tasks.encoders import Encoder
-from autonas_keras.tasks.table_columns import Column, Empty, Numeric, column_from_state, find_column
+from autonas_keras.tasks.table_columns import Categorical, Column, Empty, Numeric, column_from_state, find_column
 from autonas_keras.tasks.table_sources import as_frame
 
 KINDS = ("numerical", "categorical")
@@ -51,7 +51,8 @@ class TableEncoder(Encoder):
     # Reading
 
     def read(self, data: Any, name: str) -> pd.DataFrame:
-        frame, unnamed = as_frame(data, name)
+        texts = {c.name for c in self.columns if isinstance(c, Categorical) and not c.whole}
+        frame, unnamed = as_frame(data, name, {column: column in texts for column in self.order})
         if self._features is None:
             if unnamed and self.names is not None:
                 if len(self.names) != frame.shape[1]:
@@ -66,7 +67,8 @@ class TableEncoder(Encoder):
                     f"Expected column_types of columns in {name}, got {unknown[0]!r}, which is none of them."
                 )
             return frame
-        if (unnamed or self.unnamed) and frame.shape[1] == len(self.order):
+        made_up = self.unnamed and self.names is None and set(frame.columns) != set(self.order)
+        if (unnamed or made_up) and frame.shape[1] == len(self.order):
             frame.columns = pd.Index(self.order)  # one of the two has no names: matched by place
         lacking = [column for column in self.order if column not in frame.columns]
         extra = [column for column in frame.columns if column not in set(self.order)]
@@ -77,6 +79,9 @@ class TableEncoder(Encoder):
                 f"Expected only the columns of the training data in {name}, got {_some(extra)} too; drop what is extra."
             )
         return frame
+
+    def forget(self) -> None:
+        self.columns, self.order, self.unnamed, self._features = [], [], False, None
 
     def take(self, samples: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
         return samples.iloc[rows]

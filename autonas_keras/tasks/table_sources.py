@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,25 @@ import pandas as pd
 
 from autonas_keras.tasks.sources import as_array
 
+MISSING = (
+    "",
+    "nan",
+    "none",
+    "na",
+    "n/a",
+    "<na>",
+    "null",
+)  # what a missing number is called among strings, in lower case
 
-def as_frame(data: Any, name: str) -> tuple[pd.DataFrame, bool]:
+
+def as_frame(data: Any, name: str, texts: Mapping[str, bool] | None = None) -> tuple[pd.DataFrame, bool]:
     """A DataFrame of what may also be a dictionary, an array, a list or the path of a csv file; it may share memory.
 
     Args:
         data: The table, samples in rows.
         name: How an error calls it.
+        texts: The columns that are known already, in their order, and whether they hold texts: what looks like a number
+            there is text. None guesses for each column by all of its values.
 
     Returns:
         The DataFrame, its columns named by different strings, and whether the names were made up.
@@ -31,7 +43,7 @@ def as_frame(data: Any, name: str) -> tuple[pd.DataFrame, bool]:
         data = data[0]  # the table of the only input, in a list
     unnamed = False
     if isinstance(data, (str, os.PathLike)):
-        frame = read_csv(data, name)
+        frame = read_csv(data, name, [column for column, text in (texts or {}).items() if text])
     elif isinstance(data, pd.DataFrame):
         frame = data.set_axis(data.columns, axis=1)  # the caller's own keeps its names
     elif isinstance(data, pd.Series):
@@ -41,7 +53,7 @@ def as_frame(data: Any, name: str) -> tuple[pd.DataFrame, bool]:
     elif isinstance(data, (list, tuple)) and data and isinstance(data[0], Mapping):
         frame = pd.DataFrame(list(data))
     else:
-        frame, unnamed = _from_matrix(data, name), True
+        frame, unnamed = _from_matrix(data, name, list((texts or {}).values())), True
     frame.columns = pd.Index([str(column) for column in frame.columns])
     if frame.shape[1] == 0:
         raise ValueError(f"Expected {name} with at least one column, got none.")
@@ -53,12 +65,12 @@ def as_frame(data: Any, name: str) -> tuple[pd.DataFrame, bool]:
 
 def _is_table(data: Any) -> bool:
     if isinstance(data, Mapping):
-        return not all(np.isscalar(value) or value is None for value in data.values())
+        return not all(pd.api.types.is_scalar(value) for value in data.values())
     return isinstance(data, pd.DataFrame) or (isinstance(data, np.ndarray) and data.ndim == 2)
 
 
-def read_csv(path: str | os.PathLike[str], name: str = "x") -> pd.DataFrame:
-    """The table of a csv file.
+def read_csv(path: str | os.PathLike[str], name: str = "x", texts: Sequence[str] = ()) -> pd.DataFrame:
+    """The table of a csv file, the columns ``texts`` of it as they are written.
 
     Raises:
         ValueError: When the file cannot be found or read.
@@ -66,7 +78,7 @@ def read_csv(path: str | os.PathLike[str], name: str = "x") -> pd.DataFrame:
     if not Path(path).is_file():
         raise ValueError(f"Expected {name} as data or the path of a csv file, got {str(path)!r}, which is no file.")
     try:
-        return pd.read_csv(path)
+        return pd.read_csv(path, dtype=dict.fromkeys(texts, str))
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ValueError(f"Expected a csv file with a line of names, got {str(path)!r} ({error}).") from error
 
@@ -87,7 +99,7 @@ def _from_columns(data: Mapping[Any, Any], name: str) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _from_matrix(data: Any, name: str) -> pd.DataFrame:
+def _from_matrix(data: Any, name: str, texts: Sequence[bool]) -> pd.DataFrame:
     if isinstance(data, (list, tuple)) and data and isinstance(data[0], (list, tuple)):
         if len({len(row) for row in data}) > 1:
             raise ValueError(f"Expected rows of one length in {name}, got rows of different lengths.")
@@ -100,7 +112,17 @@ def _from_matrix(data: Any, name: str) -> pd.DataFrame:
         array = np.char.decode(array) if array.dtype.kind == "S" else array
         # NumPy makes strings of the numbers beside strings without a word.
         frame = pd.DataFrame(array.astype(object))
-        numbers = frame.apply(pd.to_numeric, errors="coerce")
-        return pd.DataFrame({name: frame[name] if numbers[name].isna().any() else numbers[name] for name in frame})
+        known = texts if len(texts) == array.shape[1] else [None] * array.shape[1]
+        return pd.DataFrame({place: _unquoted(frame[place], text) for place, text in enumerate(known)})
     frame = pd.DataFrame(array)
     return frame.infer_objects() if array.dtype == object else frame
+
+
+def _unquoted(column: pd.Series, text: bool | None) -> pd.Series:
+    """The numbers of a column of strings that are numbers or missing; others, and those that are ``text``, as they are."""
+    if text:
+        return column
+    missing = column.str.strip().str.lower().isin(MISSING)
+    numbers = pd.to_numeric(column.mask(missing), errors="coerce")
+    are_numbers = not (numbers.isna() & ~missing).any() and (text is False or not missing.all())
+    return numbers if are_numbers else column

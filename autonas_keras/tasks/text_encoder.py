@@ -53,6 +53,9 @@ class TextEncoder(Encoder):
         found[:] = [as_text(text) for text in texts]
         return found
 
+    def forget(self) -> None:
+        self.words, self.characters, self._features, self._layers = [], [], None, None
+
     def fit(self, samples: np.ndarray, name: str) -> None:
         words, characters = _vectorization("words", MOST_WORDS), _vectorization("characters", MOST_CHARACTERS)
         for chunk in _chunks(samples):

@@ -27,6 +27,9 @@ BY_WEIGHTS = ("spos", "enas", "ofa", "bignas")
 BROKEN = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
 
 
+SEVERAL = "multi_objective"  # what KerasTuner calls a list of objectives
+
+
 @dataclass(frozen=True)
 class WarmStart:
     """What was read of an earlier search.
@@ -171,7 +174,9 @@ def read(folder: Path) -> WarmStart:
         for file in sorted(folder.glob("trial_*/trial.json")):
             trial = json.loads(file.read_text())
             if trial["status"] == "COMPLETED" and trial["score"] is not None:
-                sign = 1 if trial["metrics"]["metrics"][objective]["direction"] == "max" else -1
+                several = objective == SEVERAL  # whose sum is made as small as can be
+                larger = not several and trial["metrics"]["metrics"][objective]["direction"] == "max"
+                sign = 1 if larger else -1
                 values = dict(trial["hyperparameters"]["values"])
                 tried.append((trial["trial_id"], values, sign * float(trial["score"])))
                 continued.add(values.get(CONTINUES))
@@ -199,6 +204,8 @@ def _number(path: Path) -> int:
 
 def _named(objective: str) -> str:
     """The name of an objective that is given by name or as KerasTuner prints one."""
+    if objective.startswith("["):
+        return SEVERAL
     match = re.search(r"name=[\"']([^\"']+)", objective)
     return match[1] if match else objective
 

@@ -159,6 +159,13 @@ def test_a_regression_head_speaks_in_the_units_of_its_targets() -> None:
     assert model.predict(np.zeros((1, 4)), verbose=0).item() == pytest.approx(110.0)
 
 
+@pytest.mark.parametrize("loss", ["msle", "mean_absolute_percentage_error", keras.losses.CosineSimilarity()])
+def test_losses_that_know_no_units_have_no_weight(loss: Any) -> None:
+    head = RegressionHead(loss=loss)
+    head.set_units((100.0,), (10.0,))
+    assert head.loss_weight == 1.0
+
+
 def test_metrics_are_new_for_every_model() -> None:
     graph = classifier(head=lambda: blocks.ClassificationHead(metrics=[keras.metrics.AUC()]))
     a, b = graph.compile_arguments(), graph.compile_arguments()

@@ -117,6 +117,14 @@ def test_files_that_disagree_after_a_kill_are_mended(tmp_path: Path) -> None:
     assert again.end_order == ["00", "01"]
 
 
+def test_files_are_written_in_utf_8_whatever_they_hold(tmp_path: Path) -> None:
+    from autonas_keras.oracles import saving
+
+    name = "f" * 250
+    saving.write_atomically(tmp_path / name, "−→ü\ud800")
+    assert (tmp_path / name).read_bytes() == "−→ü\\ud800".encode()
+
+
 def test_a_write_that_dies_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from autonas_keras.oracles import saving
 

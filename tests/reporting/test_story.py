@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from autonas_keras.reporting import reading
 from autonas_keras.reporting.story import best_so_far, front_of, rank_correlation, ranks
 
 
@@ -33,3 +34,10 @@ def test_ranks_and_their_correlation_agree_with_pandas() -> None:
 def test_no_correlation_is_told_of_two_networks_or_of_equal_ones() -> None:
     assert rank_correlation([(1, 1), (2, 2)]) is None
     assert rank_correlation([(1, 1), (1, 2), (1, 3)]) is None
+
+
+@pytest.mark.parametrize(
+    "fact", ["['val_accuracy', 'val_auc']", "['Objective(name=\"val_accuracy\", direction=\"max\")', 'val_loss']"]
+)
+def test_of_several_objectives_the_sum_is_made_small(fact: str) -> None:
+    assert reading._objective(fact, []) == ("multi_objective", "min")

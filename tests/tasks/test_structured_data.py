@@ -70,6 +70,14 @@ def test_a_csv_file_from_fit_to_the_exported_model(tmp_path: Path) -> None:
         again.predict(data[["paid"]])
     with pytest.raises(ValueError, match="belongs to, with data"):
         again.fit(data.assign(paid=data["paid"].str.upper()), "says", epochs=4, verbose=0)
+    assert (again.predict(data[["paid", "age"]], verbose=0) == labels).all(), "What was refused is forgotten."
+
+
+def test_what_a_refused_fit_has_read_is_forgotten(tmp_path: Path) -> None:
+    data, model = people(), classifier(tmp_path)
+    for more in ({}, {"more": 1.0}):
+        with pytest.raises(ValueError, match="'perhaps'"):
+            model.fit(data.assign(**more), "says", class_weight={"perhaps": 2.0}, verbose=0)
 
 
 def test_a_proxy_is_checked_on_what_fit_takes(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import tree
 
+from autonas_keras.tasks.encoders import with_preprocessing
 from autonas_keras.tasks.table_encoder import TableEncoder
 
 
@@ -160,6 +161,75 @@ def test_columns_are_matched_by_name_and_the_state_goes_through_json() -> None:
         encode(again, data.drop(columns="flag"))
     with pytest.raises(ValueError, match="got 'more' too; drop what is extra"):
         encode(again, data.assign(more=1))
+
+
+def test_names_that_were_said_for_an_array_count_in_a_table_that_has_them() -> None:
+    encoder = fitted(np.array([[1.0, 5.0], [2.0, 6.0]]), column_names=["a", "b"])
+    np.testing.assert_array_equal(encode(encoder, pd.DataFrame({"b": [10.0], "a": [1.0]})), [[1, 10]])
+    np.testing.assert_array_equal(encode(encoder, [[3.0, 4.0]]), [[3, 4]])
+    with pytest.raises(ValueError, match="got none named 'a', 'b'"):
+        encode(encoder, pd.DataFrame({"c": [10.0], "d": [1.0]}))
+
+
+def test_what_looks_like_a_number_is_text_in_a_column_of_texts(tmp_path: Path) -> None:
+    rows = np.array([["01", "1.5"], ["01", "2"], ["a", ""], ["a", "nan"]])
+    encoder = fitted(rows)
+    assert [column.name for column in encoder.columns if not column.categorical] == ["1"]
+    expected = np.array([[1.5, 1], [2, 1], [np.nan, 2], [np.nan, 2]])
+    np.testing.assert_array_equal(encode(encoder, rows), expected)
+    for row, numbers in zip(rows, expected, strict=True):
+        np.testing.assert_array_equal(encode(encoder, row[None]), numbers[None])
+    train, later = tmp_path / "train.csv", tmp_path / "later.csv"
+    train.write_text("code,flag,n\n01,TRUE,1\n01,TRUE,2\nA2,maybe,3\nA2,maybe,4\n")
+    later.write_text("code,flag,n\n01,TRUE,1\n,TRUE,2\n")
+    of_file = fitted(train)
+    np.testing.assert_array_equal(encode(of_file, later), [[1, 1, 1], [2, 0, 1]])
+
+
+def test_a_column_of_strings_without_a_number_stays_one_of_texts() -> None:
+    encoder = fitted(np.array([["a", "x"], ["nan", "x"], ["a", "x"], ["nan", "x"]]))
+    np.testing.assert_array_equal(encode(encoder, np.array([["nan", "x"], ["b", "x"]])), [[2, 1], [0, 1]])
+
+
+def test_one_row_with_something_missing_is_a_row() -> None:
+    encoder = fitted(pd.DataFrame({"n": [1.0, 2.0], "c": ["a", "a"]}))
+    np.testing.assert_array_equal(encode(encoder, [{"n": pd.NA, "c": "a"}]), [[np.nan, 1]])
+
+
+@pytest.mark.parametrize("values", [[0.5, 0.5, 1.0, 1.5], [2**60 + 1, 2**60 + 1, 2**60 + 2, 2**60 + 2]])
+def test_numbers_that_cannot_be_categories_are_refused(values: list[float]) -> None:
+    with pytest.raises(ValueError, match="whole numbers below 2.*in the categorical column 'c' of x, got .*to strings"):
+        fitted(pd.DataFrame({"c": values}), column_types={"c": "categorical"})
+
+
+def test_whole_numbers_none_of_which_comes_twice_are_exported_as_numbers() -> None:
+    encoder, again = fitted(pd.DataFrame({"c": pd.Categorical([1, 2, 3])})), TableEncoder()
+    again.set_state(json.loads(json.dumps(encoder.get_state())))
+    inputs, _ = again.preprocessing()
+    assert inputs["c"].dtype == "float64"
+    np.testing.assert_array_equal(exported(again, {"c": np.array([1.0, 9.0])}), [[0], [0]])
+
+
+def test_columns_may_be_called_as_keras_calls_its_operations() -> None:
+    names = [
+        "cast",
+        "floor",
+        "where",
+        "equal",
+        "concatenate",
+        "string_lookup",
+        "integer_lookup",
+        "zeros_like",
+        "floor_1",
+    ]
+    data = pd.DataFrame({name: pd.Categorical([1, 1, 2, 2]) for name in names}).assign(
+        string_lookup=["a", "a", "b", "b"]
+    )
+    encoder, features = fitted(data), keras.Input((len(names),), name="features")
+    keras.utils.clear_session()
+    model = with_preprocessing(keras.Model(features, keras.layers.Identity(name="head")(features)), [encoder])
+    columns = {name: np.array(data[name].astype(object if name == "string_lookup" else float)) for name in names}
+    np.testing.assert_array_equal(model.predict(columns, verbose=0), encode(encoder, data))
 
 
 def test_arrays_and_lists_are_tables_too() -> None:

@@ -100,6 +100,15 @@ def test_a_killed_search_goes_on_when_the_earlier_one_is_gone(
         made(tmp_path, "killed")
 
 
+def test_of_several_objectives_the_smallest_sum_is_the_best(tmp_path: Path, earlier: Path) -> None:
+    copy = shutil.copytree(earlier, tmp_path / "several")
+    facts = json.loads((copy / "project.json").read_text())
+    (copy / "project.json").write_text(json.dumps({**facts, "objective": "['val_accuracy', 'val_auc']"}))
+    known = [worth for _, worth in read(copy).tried]
+    scores = [json.loads(file.read_text())["score"] for file in copy.glob("trial_*/trial.json")]
+    assert known == sorted((-score for score in scores), reverse=True)
+
+
 def test_folders_that_hold_no_such_search_are_refused_by_name(tmp_path: Path, earlier: Path) -> None:
     empty, broken = tmp_path / "empty", shutil.copytree(earlier, tmp_path / "broken")
     empty.mkdir()
