@@ -161,7 +161,7 @@ def test_a_regression_head_speaks_in_the_units_of_its_targets() -> None:
 
 @pytest.mark.parametrize("loss", ["msle", "mean_absolute_percentage_error", keras.losses.CosineSimilarity()])
 def test_losses_that_know_no_units_have_no_weight(loss: Any) -> None:
-    head = RegressionHead(loss=loss)
+    head = blocks.RegressionHead(loss=loss)
     head.set_units((100.0,), (10.0,))
     assert head.loss_weight == 1.0
 
