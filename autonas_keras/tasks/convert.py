@@ -70,6 +70,11 @@ def training_data(model: Any, x: Any, y: Any, validation_split: float, validatio
             raise ValueError("Expected validation_data or a validation_split between 0 and 1, got neither.")
         rows = split_indices(len(samples[0]), validation_split, model.seed or 0, _classes(targets, given, names))
         _fit_encoders(model, samples, "x", rows[0])
+        # Classes are those of all samples, the units of numbers those of the training samples.
+        targets = [
+            _target(head, as_array(part, name)[rows[0]], name) if isinstance(target, Numbers) else target
+            for head, target, part, name in zip(model._heads, targets, given, names, strict=True)
+        ]
         arrays = encode_inputs(model, samples, "x")
         train, validation = (tree.map_structure(lambda a, i=index: a[i], (arrays, encodings)) for index in rows)
         return TrainingData(train[0], train[1], validation, targets)

@@ -119,6 +119,16 @@ def test_numbers_are_learnt_in_their_units_and_metrics_of_them_are_objectives(tm
     np.testing.assert_allclose(model.export_model().predict(x, verbose=0)[:, 0], found, rtol=1e-5)
 
 
+def test_the_units_of_numbers_are_those_of_the_training_samples(tmp_path: Path) -> None:
+    x, y = pd.DataFrame({"a": np.arange(20.0)}), np.arange(20.0) ** 3
+    model = ank.StructuredDataRegressor(tuner="random", space=SPACE, directory=tmp_path, seed=0)
+    data = model._read(x, y, 0.25, None)
+    target: Any = data.targets[0]
+    assert len(data.y) == 15 and target.form == "vector"
+    assert target.mean == pytest.approx((float(np.mean(data.y)),)) and target.mean[0] != pytest.approx(y.mean())
+    assert model._heads[0].scale == target.scale
+
+
 def test_datasets_of_columns_and_of_rows(tmp_path: Path) -> None:
     import tensorflow as tf
 
