@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autonas_keras.evaluation import zero_cost
+from autonas_keras.evaluation.zero_cost import voters
 from autonas_keras.spaces import Architecture
 from autonas_keras.strategies import rank_vote
 from autonas_keras.tasks import ImageClassifier
@@ -28,7 +28,7 @@ def test_the_first_trials_are_those_that_the_proxies_rank_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    monkeypatch.setattr(zero_cost_module, "zero_cost", lambda *a, **k: asked.append(a) or zero_cost(*a, **k))
+    monkeypatch.setattr(zero_cost_module, "voters", lambda *a: asked.append(a) or voters(*a))
     clf = fitted(tmp_path, "evolution", max_trials=2, warmup=2, warmup_sample=4, population_size=2)
     known = json.loads((tmp_path / "image_classifier" / "zero_cost.json").read_text())
     assert len(known) == len(asked) == 4
