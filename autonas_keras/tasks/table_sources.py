@@ -12,15 +12,8 @@ import pandas as pd
 
 from autonas_keras.tasks.sources import as_array
 
-MISSING = (
-    "",
-    "nan",
-    "none",
-    "na",
-    "n/a",
-    "<na>",
-    "null",
-)  # what a missing number is called among strings, in lower case
+# What a missing number is called among strings, in lower case.
+MISSING = ("", "nan", "none", "na", "n/a", "<na>", "null")
 
 
 def as_frame(data: Any, name: str, texts: Mapping[str, bool] | None = None) -> tuple[pd.DataFrame, bool]:
