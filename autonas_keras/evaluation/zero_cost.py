@@ -124,8 +124,9 @@ def synflow(model: keras.Model) -> float:
         flow = tf.add_n([tf.reduce_sum(output) for output in keras.tree.flatten(outputs)])
     gradients = tape.gradient(flow, values, unconnected_gradients="zero")
     total = sum(float(tf.reduce_sum(tf.abs(values[key] * gradients[key]))) for key in values)
-    most = np.finfo(float).max
-    return float(np.log(np.clip(np.nan_to_num(total, nan=most, posinf=most), np.finfo(float).tiny, most)))
+    if np.isnan(total):
+        return LOWEST
+    return float(np.log(np.clip(total, np.finfo(float).tiny, np.finfo(float).max)))
 
 
 def _from_minibatch(model: keras.Model, x: Any, y: Any, proxies: Sequence[str], loss: Loss) -> dict[str, float]:

@@ -361,7 +361,8 @@ class AutoModel(Results, ProxyCheck, auto_model.AutoModel):
         class_weight: str | Mapping[Any, float] | None = None,
     ) -> convert.TrainingData:
         """The data as networks take it; ``decide`` may choose the method by it, and the graph learns its shapes."""
-        self._encodes = False  # what is read may be refused as data of another search
+        # What is read may be refused, also as data of another search.
+        self._encodes, self._targets = False, None
         data = convert.training_data(self, x, y, validation_split, validation_data)
         self._targets = data.targets
         if decide is not None and isinstance(self.tuner, SearchTuner):

@@ -93,15 +93,15 @@ class Categorical(Column):
     Args:
         name: Name of the column.
         vocabulary: The known categories, all strings or all integers.
-        whole: Whether they are integers.
+        whole: Whether they are integers; None goes by the vocabulary, which may be empty.
     """
 
     categorical = True
 
-    def __init__(self, name: str, vocabulary: list[str] | list[int], whole: bool = False) -> None:
+    def __init__(self, name: str, vocabulary: list[str] | list[int], whole: bool | None = None) -> None:
         super().__init__(name)
         self.vocabulary = vocabulary
-        self.whole = whole
+        self.whole = bool(vocabulary) and not isinstance(vocabulary[0], str) if whole is None else whole
         self._index = pd.Index(np.array(vocabulary, np.float64) if self.whole else np.array(vocabulary, object))
 
     @property

@@ -36,7 +36,7 @@ def as_frame(data: Any, name: str, texts: Mapping[str, bool] | None = None) -> t
         data = data[0]  # the table of the only input, in a list
     unnamed = False
     if isinstance(data, (str, os.PathLike)):
-        frame = read_csv(data, name, [column for column, text in (texts or {}).items() if text])
+        frame = read_csv(data, name, texts)
     elif isinstance(data, pd.DataFrame):
         frame = data.set_axis(data.columns, axis=1)  # the caller's own keeps its names
     elif isinstance(data, pd.Series):
@@ -62,8 +62,8 @@ def _is_table(data: Any) -> bool:
     return isinstance(data, pd.DataFrame) or (isinstance(data, np.ndarray) and data.ndim == 2)
 
 
-def read_csv(path: str | os.PathLike[str], name: str = "x", texts: Sequence[str] = ()) -> pd.DataFrame:
-    """The table of a csv file, the columns ``texts`` of it as they are written.
+def read_csv(path: str | os.PathLike[str], name: str = "x", texts: Mapping[str, bool] | None = None) -> pd.DataFrame:
+    """The table of a csv file; columns that ``texts`` says to be texts, by name or else by place, as they are written.
 
     Raises:
         ValueError: When the file cannot be found or read.
@@ -71,7 +71,12 @@ def read_csv(path: str | os.PathLike[str], name: str = "x", texts: Sequence[str]
     if not Path(path).is_file():
         raise ValueError(f"Expected {name} as data or the path of a csv file, got {str(path)!r}, which is no file.")
     try:
-        return pd.read_csv(path, dtype=dict.fromkeys(texts, str))
+        if not any((texts or {}).values()):
+            return pd.read_csv(path)
+        known, names = dict(texts or {}), list(pd.read_csv(path, nrows=0).columns)
+        if not set(known) <= set(map(str, names)) and len(known) == len(names):
+            known = dict(zip(names, known.values(), strict=True))
+        return pd.read_csv(path, dtype={column: str for column in names if known.get(column)})
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ValueError(f"Expected a csv file with a line of names, got {str(path)!r} ({error}).") from error
 

@@ -45,7 +45,7 @@ class Project:
             check_removable(self.path)
         with self.writing(anything=True):
             if overwrite and self.path.is_dir():
-                shutil.rmtree(self.path)
+                _remove(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path) as probe:
                 probe.write(b"probe")
@@ -135,12 +135,21 @@ def check_removable(folder: Path) -> None:
     Raises:
         ValueError: When it holds something and no search, of AutoKeras's and KerasTuner's neither.
     """
-    held = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    found = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    held = [name for name in found if not name.startswith(f".{FILE}.")]  # of a kill while the file was written
     if held and not {FILE, *FOREIGN}.intersection(held):
         raise ValueError(
             f"Expected a search in {folder}, which overwrite=True is to remove, got a folder with {held[0]} and no search; "
             "choose another project_name, or empty the folder."
         )
+
+
+def _remove(folder: Path) -> None:
+    """Remove the folder of a search; what tells that it is one goes last, so that a kill leaves a folder of a search."""
+    for entry in folder.iterdir():
+        if entry.name not in (FILE, *FOREIGN):
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    shutil.rmtree(folder)
 
 
 def _difference(where: str, old: Any, new: Any) -> tuple[str, str, str]:

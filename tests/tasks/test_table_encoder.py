@@ -15,6 +15,7 @@ import pytest
 import tree
 
 from autonas_keras.tasks.encoders import with_preprocessing
+from autonas_keras.tasks.table_columns import Categorical
 from autonas_keras.tasks.table_encoder import TableEncoder
 
 
@@ -182,6 +183,9 @@ def test_what_looks_like_a_number_is_text_in_a_column_of_texts(tmp_path: Path) -
     train, later = tmp_path / "train.csv", tmp_path / "later.csv"
     train.write_text("code,flag,n\n01,TRUE,1\n01,TRUE,2\nA2,maybe,3\nA2,maybe,4\n")
     later.write_text("code,flag,n\n01,TRUE,1\n,TRUE,2\n")
+    numbered = tmp_path / "numbered.csv"
+    numbered.write_text("first,second\n01,1.5\n01,2\n")
+    np.testing.assert_array_equal(encode(encoder, numbered), expected[:2])  # matched by place
     of_file = fitted(train)
     np.testing.assert_array_equal(encode(of_file, later), [[1, 1, 1], [2, 0, 1]])
 
@@ -207,6 +211,7 @@ def test_whole_numbers_none_of_which_comes_twice_are_exported_as_numbers() -> No
     again.set_state(json.loads(json.dumps(encoder.get_state())))
     inputs, _ = again.preprocessing()
     assert inputs["c"].dtype == "float64"
+    assert Categorical("c", [1, 2]).whole, "Of a search that was kept before this was said."
     np.testing.assert_array_equal(exported(again, {"c": np.array([1.0, 9.0])}), [[0], [0]])
 
 

@@ -64,6 +64,21 @@ def test_what_no_search_made_is_not_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "photos" / "a.jpg").exists()
 
 
+def test_a_removal_that_dies_leaves_a_folder_of_a_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Project(tmp_path, "a").claim(seed=0)
+    for name in ("search", "trial_0"):
+        (tmp_path / "a" / name).mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", lambda path: (_ for _ in ()).throw(OSError("died")))
+        with pytest.raises(OSError, match="died"):
+            Project(tmp_path, "a", overwrite=True)
+    assert (tmp_path / "a" / "project.json").exists()
+    Project(tmp_path, "a", overwrite=True)
+    assert not list((tmp_path / "a").iterdir())
+    (tmp_path / "a" / ".project.json.half").write_text("{")
+    Project(tmp_path, "a", overwrite=True)
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/../..", "/a"])
 def test_a_project_lies_within_its_directory(tmp_path: Path, name: str) -> None:
     Project(tmp_path, "a").claim(seed=0)
