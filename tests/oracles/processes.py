@@ -215,9 +215,10 @@ def loss(cast: Cast) -> None:
 
 def same_id(cast: Cast) -> None:
     """A worker is killed in a trial and replaced under its id."""
-    cast.start("chief"), cast.start("one")
+    cast.start("chief")
     dying = cast.start("dying", "two", stay=("*",))
-    cast.until(cast.in_trial(dying))
+    cast.until(cast.in_trial(dying))  # before another worker, which may have done all by then
+    cast.start("one")
     cast.kill(dying)
     cast.start("two")
 
@@ -235,8 +236,8 @@ def chief(cast: Cast) -> None:
     """The chief is killed while two workers are in trials, and restarted."""
     first = cast.start("first", "chief")
     slow = cast.start("slow", stay=("*",))
-    cast.start("one")
     cast.until(cast.in_trial(slow))
+    cast.start("one")
     cast.until(cast.ended(4))
     cast.kill(first)
     time.sleep(LEASE / 2)
